@@ -1,0 +1,92 @@
+// What every command runs in: its output, progress, configuration, a signal for Ctrl-C, and the mapping of errors to exit codes.
+import type { Command } from "commander";
+import { MatyanError } from "../formats/error.ts";
+import type { Progress } from "../formats/progress.ts";
+import { type Config, readConfig } from "../server/config.ts";
+import { createOutput, type Output } from "./output.ts";
+import { createProgress } from "./ui/progress.ts";
+
+export interface Context {
+  readonly out: Output;
+  readonly progress: Progress;
+  readonly config: Config;
+  /** Aborted by the first Ctrl-C or SIGTERM; the second one ends the process at once. */
+  readonly signal: AbortSignal;
+}
+
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly data?: string;
+  readonly debug?: boolean;
+}
+
+export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+const exitHelp = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.";
+
+/** Describes a command: its arguments, options, help and action. Called once, only when the command is asked for. */
+export type Define = (command: Command) => void;
+
+/** Adds the options and help that all commands share. */
+export function addCommonOptions(command: Command): void {
+  command
+    .option("--json", "print machine-readable JSON on stdout")
+    .option("-q, --quiet", "print only errors and results asked for")
+    .option("--data <dir>", `folder of the embedded store (default: $MATYAN_DATA, else ./.matyan)`)
+    .option("--debug", "print stack traces of errors")
+    .addHelpText("after", `\n${exitHelp}`);
+}
+
+export function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}`;
+}
+
+/**
+ * Makes a commander action of `body`. A number that `body` returns is the exit code; nothing means done.
+ * Errors go to stderr with their hint, never with a stack trace unless `--debug`.
+ */
+export function execute<A extends unknown[], O extends object>(
+  body: (context: Context, options: O & CommonOptions, ...args: A) => Promise<number | void>,
+): (...all: unknown[]) => Promise<void> {
+  return async (...all) => {
+    const options = all.at(-2) as O & CommonOptions;
+    const args = all.slice(0, -2) as A;
+    const out = createOutput(options);
+    const progress = createProgress(out);
+    const abort = new AbortController();
+    const stop = () => {
+      if (abort.signal.aborted) process.exit(exitCodes.interrupted);
+      abort.abort(new MatyanError("interrupted", "stopped"));
+    };
+    process.on("SIGINT", stop).on("SIGTERM", stop);
+    try {
+      const config = readConfig(process.env, { dataDir: options.data });
+      process.exitCode = (await body({ out, progress, config, signal: abort.signal }, options, ...args)) ?? exitCodes.done;
+      await progress.stop();
+    } catch (error) {
+      await progress.stop();
+      process.exitCode = reportError(error, out, options.debug ?? false);
+    } finally {
+      process.off("SIGINT", stop).off("SIGTERM", stop);
+    }
+  };
+}
+
+/** Prints an error for a person (or as JSON on stderr with `--json`) and returns the exit code that stands for it. */
+export function reportError(error: unknown, out: Output, debug: boolean): number {
+  if (isBrokenPipe(error)) return exitCodes.done;
+  const known = error instanceof MatyanError;
+  const message = error instanceof Error ? error.message : String(error);
+  out.error(known ? message : `unexpected failure: ${message}`, {
+    code: known ? error.code : "internal",
+    hint: known ? error.hint : "Run again with --debug and report what it prints.",
+    stack: debug && error instanceof Error ? error.stack : undefined,
+  });
+  if (!known) return exitCodes.failed;
+  if (error.code === "usage") return exitCodes.usage;
+  return error.code === "interrupted" ? exitCodes.interrupted : exitCodes.failed;
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === "EPIPE";
+}

@@ -1,0 +1,107 @@
+// The contract of an ordered, transactional key-value store that both FoundationDB and the embedded engine can meet.
+import { MatyanError, type MatyanErrorOptions } from "../../formats/error.ts";
+
+/** FoundationDB's limits, enforced by every engine so that nothing works on a laptop and fails on a cluster. Bytes and ms. */
+export const limits = {
+  keyBytes: 10_000,
+  valueBytes: 100_000,
+  transactionBytes: 10_000_000,
+  transactionMs: 5_000,
+} as const;
+
+export type Key = Uint8Array;
+export type KeyValue = readonly [key: Uint8Array, value: Uint8Array];
+
+/** Keys `k` with begin <= k < end, in unsigned byte order (a prefix sorts before its extensions). */
+export interface KeyRange {
+  readonly begin: Key;
+  readonly end: Key;
+}
+
+export interface RangeOptions {
+  /** At most this many pairs in all; undefined means no bound. */
+  readonly limit?: number;
+  /** Descending key order. */
+  readonly reverse?: boolean;
+}
+
+export interface ReadTransaction {
+  /** The value, or undefined when the key is absent. The returned bytes are the caller's. */
+  get(key: Key): Promise<Uint8Array | undefined>;
+  /** One answer for each key, in the order asked; engines answer them in parallel. */
+  getMany(keys: readonly Key[]): Promise<(Uint8Array | undefined)[]>;
+  /** For each range its first pair (its last with `reverse`), or undefined when it is empty: many seeks for one wait. */
+  firstOfEach(ranges: readonly KeyRange[], reverse?: boolean): Promise<(KeyValue | undefined)[]>;
+  /** Pairs in key order, in non-empty batches of bounded size. Stopping the iteration early is free. */
+  range(range: KeyRange, options?: RangeOptions): AsyncIterable<readonly KeyValue[]>;
+}
+
+export interface Transaction extends ReadTransaction {
+  /** Reads that see this transaction's snapshot and its own writes but add no read conflicts. */
+  readonly snapshot: ReadTransaction;
+  /** @throws KvError 2102 or 2103 at once when the key or value is over the limit. */
+  set(key: Key, value: Uint8Array): void;
+  clear(key: Key): void;
+  clearRange(range: KeyRange): void;
+  /** Adds to a little-endian integer of 8 bytes (absent counts as 0, wraps), without a read conflict. */
+  add(key: Key, delta: bigint): void;
+  /** Makes the transaction conflict with later writers of `key`, as if it had been read. */
+  addReadConflictKey(key: Key): void;
+  /** Makes concurrent readers of `key` conflict with this transaction, as if it had been written. */
+  addWriteConflictKey(key: Key): void;
+}
+
+export type EngineName = "embedded" | "memory" | "foundationdb";
+
+export interface Database {
+  readonly engine: EngineName;
+  /**
+   * Runs `body` in a serialisable transaction and commits it. `body` may run several times (conflicts, a busy store):
+   * it must have no effect but through `tx`. When the promise resolves, the commit is durable.
+   * @throws KvError 2101 when the transaction is over `limits.transactionBytes`, 1007 when it lived too long;
+   * whatever `body` throws, after which nothing was written.
+   */
+  transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Runs `body` over one consistent snapshot, without blocking writers. On FoundationDB a snapshot lives 5 s;
+   * `longSnapshots` says whether this engine's lives as long as it is used.
+   */
+  snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T>;
+  readonly longSnapshots: boolean;
+  close(): Promise<void>;
+}
+
+/** FoundationDB's error numbers that callers may meet (public error list of the C API). */
+export const kvErrors = {
+  1004: "the read version is too old",
+  1007: "the transaction lived longer than 5 s",
+  1020: "the transaction conflicts with another one",
+  1021: "the commit's result is unknown",
+  2101: "the transaction is over 10,000,000 bytes",
+  2102: "the key is over 10,000 bytes",
+  2103: "the value is over 100,000 bytes",
+} as const;
+
+export type KvErrorNumber = keyof typeof kvErrors;
+
+/** A failure of the store, with FoundationDB's number whatever the engine. */
+export class KvError extends MatyanError {
+  override readonly name = "KvError";
+  readonly number: KvErrorNumber;
+
+  constructor(number: KvErrorNumber, detail?: string, options?: MatyanErrorOptions) {
+    const code = number >= 2101 && number <= 2103 ? "too_large" : number === 1020 ? "conflict" : "busy";
+    super(code, `${kvErrors[number]}${detail === undefined ? "" : `: ${detail}`} (error ${number})`, options);
+    this.number = number;
+  }
+}
+
+/** The range of all keys that start with `prefix`. */
+export function prefixRange(prefix: Key): KeyRange {
+  let length = prefix.length;
+  while (length > 0 && prefix[length - 1] === 0xff) length--;
+  if (length === 0) throw new MatyanError("usage", "a prefix of only 0xFF bytes (or none) has no end");
+  const end = prefix.slice(0, length);
+  end[length - 1]! += 1;
+  return { begin: prefix, end };
+}
