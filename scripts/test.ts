@@ -1,0 +1,64 @@
+// Runs the type check, the linter and the tests, and closes with one line that counts them all.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+interface Tally {
+  passed: number;
+  readonly failed: string[];
+  readonly skipped: string[];
+}
+
+const tally: Tally = { passed: 0, failed: [], skipped: [] };
+
+async function run(command: readonly string[]): Promise<boolean> {
+  const child = Bun.spawn([...command], { stdio: ["ignore", "inherit", "inherit"] });
+  return (await child.exited) === 0;
+}
+
+async function check(name: string, command: readonly string[]): Promise<void> {
+  console.log(`== ${name}`);
+  if (await run(command)) tally.passed++;
+  else tally.failed.push(name);
+}
+
+/** Adds the cases of a JUnit report; a runner that died before writing it is itself a failure. */
+async function countCases(report: string): Promise<boolean> {
+  if (!(await Bun.file(report).exists())) return false;
+  const cases = readFileSync(report, "utf8").matchAll(/<testcase\b([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g);
+  for (const [, attributes = "", , body = ""] of cases) {
+    const name = `${attribute(attributes, "file")}: ${attribute(attributes, "name")}`;
+    if (body.includes("<failure") || body.includes("<error")) tally.failed.push(name);
+    else if (body.includes("<skipped")) tally.skipped.push(name);
+    else tally.passed++;
+  }
+  return true;
+}
+
+function attribute(attributes: string, name: string): string {
+  const text = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+  return text.replace(/&(lt|gt|quot|apos|amp|#39);/g, (_, entity: string) => entities[entity] ?? "");
+}
+
+const entities: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&", "#39": "'" };
+
+const paths = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), "matyan-test-"));
+const report = join(folder, "junit.xml");
+if (paths.length === 0) {
+  await check("types (tsc)", ["node_modules/.bin/tsc", "--noEmit"]);
+  await check("lint and format (biome)", ["node_modules/.bin/biome", "check", "."]);
+}
+console.log("== tests (bun test)");
+const clean = await run([process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`, ...paths]);
+const before = tally.failed.length;
+const counted = await countCases(report);
+// A crash, or an error outside any test, fails the run without a failed case.
+if (!counted || (!clean && tally.failed.length === before)) tally.failed.push("bun test ended with an error outside any test");
+rmSync(folder, { recursive: true });
+
+for (const name of tally.skipped) console.log(`skipped: ${name}`);
+for (const name of tally.failed) console.log(`FAILED: ${name}`);
+const skips = tally.skipped.length > 0 ? `, ${tally.skipped.length} skipped` : "";
+console.log(`${tally.passed} passed, ${tally.failed.length} failed${skips}`);
+process.exitCode = tally.failed.length === 0 ? 0 : 1;
