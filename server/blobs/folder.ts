@@ -1,0 +1,217 @@
+// Blobs as files in a folder. Several processes may use one folder at the same time.
+import { randomUUID } from "node:crypto";
+import type { Dirent } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { MatyanError, messageOf } from "../../formats/error.ts";
+import { decodeName, encodeFolders, encodeKey, type FolderName } from "./folderNames.ts";
+import { type BlobEntry, type BlobSource, type BlobStore, checkBlobKey } from "./index.ts";
+
+export interface FolderOptions {
+  /** `full`: a blob that was put survives a power cut (fsync of file and folders). `normal`: only the end of the process. */
+  readonly durability?: "full" | "normal" | undefined;
+}
+
+const chunkBytes = 256 * 1024;
+/** No key's path starts with it (see folderNames.ts). */
+const temporaryFolder = "%tmp";
+const temporaryAgeMs = 24 * 3600 * 1000;
+
+/**
+ * Opens (and on the first put creates) the folder `dir`. Unfinished files that a killed process left there a day or
+ * longer ago are removed. How keys map to paths: folderNames.ts.
+ */
+export async function openFolderBlobs(dir: string, options: FolderOptions = {}): Promise<BlobStore> {
+  await removeStaleFiles(join(dir, temporaryFolder));
+  return new FolderBlobs(dir, options.durability !== "normal");
+}
+
+class FolderBlobs implements BlobStore {
+  readonly engine = "folder";
+  readonly #dir: string;
+  readonly #durable: boolean;
+
+  constructor(dir: string, durable: boolean) {
+    this.#dir = dir;
+    this.#durable = durable;
+  }
+
+  async put(key: string, source: BlobSource): Promise<void> {
+    const path = this.#pathOf(key);
+    const temporary = join(this.#dir, temporaryFolder, randomUUID());
+    try {
+      await named("write", key, () => mkdir(dirname(temporary), { recursive: true }));
+      const file = await named("write", key, () => open(temporary, "wx"));
+      try {
+        for await (const chunk of source instanceof Uint8Array ? [source] : source)
+          await named("write", key, () => writeAll(file, chunk));
+        if (this.#durable) await named("write", key, () => file.sync());
+      } finally {
+        await file.close();
+      }
+      await named("write", key, () => this.#moveInto(temporary, path));
+    } catch (error) {
+      await absentAsUndefined(unlink(temporary));
+      throw error;
+    }
+  }
+
+  async get(key: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const path = this.#pathOf(key);
+    return (await this.head(key)) === undefined ? undefined : readFile(path, key);
+  }
+
+  async head(key: string): Promise<{ size: number } | undefined> {
+    const path = this.#pathOf(key);
+    return named("read", key, async () => {
+      const found = await absentAsUndefined(stat(path));
+      return found?.isFile() ? { size: found.size } : undefined;
+    });
+  }
+
+  async *list(prefix: string): AsyncIterable<BlobEntry> {
+    const whole = prefix.split("/").slice(0, -1);
+    const start = whole.length === 0 ? "" : `${whole.join("/")}/`;
+    yield* this.#walk(join(this.#dir, ...encodeFolders(whole)), start, prefix);
+  }
+
+  async delete(key: string): Promise<void> {
+    const path = this.#pathOf(key);
+    await named("delete", key, async () => {
+      await absentAsUndefined(unlink(path));
+      if (this.#durable) await absentAsUndefined(syncFolder(dirname(path)));
+      for (let parent = dirname(path); parent !== this.#dir; parent = dirname(parent)) {
+        if (!(await removeIfEmpty(parent))) break;
+      }
+    });
+  }
+
+  #pathOf(key: string): string {
+    checkBlobKey(key);
+    return join(this.#dir, ...encodeKey(key));
+  }
+
+  /** Renames with its folders made first; tried again when somebody's delete takes an empty folder away in between. */
+  async #moveInto(temporary: string, path: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const firstMade = await mkdir(dirname(path), { recursive: true });
+      try {
+        await rename(temporary, path);
+      } catch (error) {
+        if (attempt < 10 && codeOf(error) === "ENOENT" && (await absentAsUndefined(stat(temporary)))) continue;
+        throw error;
+      }
+      if (!this.#durable) return;
+      await absentAsUndefined(syncFolder(dirname(path)));
+      if (firstMade === undefined) return;
+      for (let made = dirname(path); made.length >= firstMade.length; made = dirname(made))
+        await absentAsUndefined(syncFolder(dirname(made)));
+      return;
+    }
+  }
+
+  async *#walk(folder: string, start: string, prefix: string): AsyncIterable<BlobEntry> {
+    const found: Dirent[] = await named("list", start, async () => {
+      const entries = await absentAsUndefined(readdir(folder, { withFileTypes: true }));
+      return entries ?? [];
+    });
+    const children: { path: string; name: FolderName; key: string; order: Buffer }[] = [];
+    for (const entry of found) {
+      if (!entry.isFile() && !entry.isDirectory()) continue;
+      const name = decodeName(entry.name, entry.isDirectory());
+      if (name === undefined) continue;
+      const key = start + name.text + (name.kind === "folder" ? "/" : "");
+      if (!key.startsWith(prefix) && (name.kind === "file" || !prefix.startsWith(key))) continue;
+      children.push({ path: join(folder, entry.name), name, key, order: Buffer.from(key) });
+    }
+    children.sort((a, b) => Buffer.compare(a.order, b.order));
+    for (const { path, name, key } of children) {
+      if (name.kind !== "file") yield* this.#walk(path, key, prefix);
+      else {
+        const info = await named("list", key, () => absentAsUndefined(stat(path)));
+        if (info !== undefined) yield { key, size: info.size };
+      }
+    }
+  }
+}
+
+async function* readFile(path: string, key: string): AsyncIterable<Uint8Array> {
+  const file = await named("read", key, () => absentAsUndefined(open(path, "r")));
+  if (file === undefined) throw new MatyanError("not_found", `the blob '${key}' is gone`);
+  try {
+    for (;;) {
+      const chunk = new Uint8Array(chunkBytes);
+      const { bytesRead } = await named("read", key, () => file.read(chunk, 0, chunkBytes, null));
+      if (bytesRead === 0) return;
+      yield bytesRead === chunkBytes ? chunk : chunk.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at, chunk.length - at)).bytesWritten;
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function removeIfEmpty(folder: string): Promise<boolean> {
+  try {
+    await rmdir(folder);
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOTEMPTY" || code === "EEXIST") return false;
+    if (code === "ENOENT") return true;
+    throw error;
+  }
+}
+
+async function removeStaleFiles(folder: string): Promise<void> {
+  await named("clean", folder, async () => {
+    for (const name of (await absentAsUndefined(readdir(folder))) ?? []) {
+      const path = join(folder, name);
+      const info = await absentAsUndefined(stat(path));
+      if (info !== undefined && Date.now() - info.mtimeMs > temporaryAgeMs) await absentAsUndefined(unlink(path));
+    }
+  });
+}
+
+/** The result, or undefined when the file or a folder on its path does not exist. */
+async function absentAsUndefined<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** Runs `work`; the operating system's refusals come out as MatyanErrors that name the blob. */
+async function named<T>(verb: string, what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === undefined || error instanceof MatyanError) throw error;
+    const hint =
+      code === "ENOSPC"
+        ? "The disk is full: free some space, then run again."
+        : "Check the folder's permissions and the disk, then run again.";
+    throw new MatyanError("io", `can't ${verb} the blob '${what}': ${messageOf(error)}`, { hint, cause: error });
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return typeof code === "string" ? code : undefined;
+}
