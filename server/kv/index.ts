@@ -12,7 +12,10 @@ export const limits = {
 export type Key = Uint8Array;
 export type KeyValue = readonly [key: Uint8Array, value: Uint8Array];
 
-/** Keys `k` with begin <= k < end, in unsigned byte order (a prefix sorts before its extensions). */
+/**
+ * Keys `k` with begin <= k < end, in unsigned byte order (a prefix sorts before its extensions). A range whose begin is
+ * not below its end is empty. Keys (also the empty one) are below 0xFF: what lies above is the system's, error 2004.
+ */
 export interface KeyRange {
   readonly begin: Key;
   readonly end: Key;
@@ -39,11 +42,18 @@ export interface ReadTransaction {
 export interface Transaction extends ReadTransaction {
   /** Reads that see this transaction's snapshot and its own writes but add no read conflicts. */
   readonly snapshot: ReadTransaction;
-  /** @throws KvError 2102 or 2103 at once when the key or value is over the limit. */
+  /**
+   * The bytes are taken during the call: the caller may reuse its buffers.
+   * @throws KvError 2102 or 2103 at once when the key or value is over the limit; nothing is recorded then, and the
+   * transaction stays usable. Any mutation may throw 2101 as soon as the transaction is too large: it cannot commit any more.
+   */
   set(key: Key, value: Uint8Array): void;
   clear(key: Key): void;
   clearRange(range: KeyRange): void;
-  /** Adds to a little-endian integer of 8 bytes (absent counts as 0, wraps), without a read conflict. */
+  /**
+   * Adds to a little-endian integer of 8 bytes, without a read conflict. An absent or shorter value is filled up with
+   * zero bytes, a longer one cut; the sum wraps at 64 bits.
+   */
   add(key: Key, delta: bigint): void;
   /** Makes the transaction conflict with later writers of `key`, as if it had been read. */
   addReadConflictKey(key: Key): void;
@@ -57,7 +67,8 @@ export interface Database {
   readonly engine: EngineName;
   /**
    * Runs `body` in a serialisable transaction and commits it. `body` may run several times (conflicts, a busy store):
-   * it must have no effect but through `tx`. When the promise resolves, the commit is durable.
+   * it must have no effect but through `tx`, and start no other transaction inside. When the promise resolves, the
+   * commit is durable. The embedded engine holds the store's one write lock while `body` runs: await nothing slow in it.
    * @throws KvError 2101 when the transaction is over `limits.transactionBytes`, 1007 when it lived too long;
    * whatever `body` throws, after which nothing was written.
    */
@@ -68,8 +79,19 @@ export interface Database {
    */
   snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T>;
   readonly longSnapshots: boolean;
+  /** Refuses new work, waits for the work that was accepted, then lets go of the store. A second call does no harm. */
   close(): Promise<void>;
 }
+
+/**
+ * What a transaction's mutations count against `limits.transactionBytes`, in bytes: as FoundationDB counts them, with
+ * the write conflict range that each brings along (ReadYourWritesTransaction::set and ::clear of its sources, 7.3).
+ */
+export const mutationBytes = {
+  set: (keyLength: number, valueLength: number) => 3 * keyLength + valueLength + 69,
+  clear: (keyLength: number) => 4 * keyLength + 70,
+  clearRange: (beginLength: number, endLength: number) => 2 * (beginLength + endLength) + 68,
+} as const;
 
 /** FoundationDB's error numbers that callers may meet (public error list of the C API). */
 export const kvErrors = {
@@ -77,6 +99,7 @@ export const kvErrors = {
   1007: "the transaction lived longer than 5 s",
   1020: "the transaction conflicts with another one",
   1021: "the commit's result is unknown",
+  2004: "the key is outside the legal range",
   2101: "the transaction is over 10,000,000 bytes",
   2102: "the key is over 10,000 bytes",
   2103: "the value is over 100,000 bytes",
@@ -90,9 +113,22 @@ export class KvError extends MatyanError {
   readonly number: KvErrorNumber;
 
   constructor(number: KvErrorNumber, detail?: string, options?: MatyanErrorOptions) {
-    const code = number >= 2101 && number <= 2103 ? "too_large" : number === 1020 ? "conflict" : "busy";
+    const code = number === 2004 ? "usage" : number >= 2101 ? "too_large" : number === 1020 ? "conflict" : "busy";
     super(code, `${kvErrors[number]}${detail === undefined ? "" : `: ${detail}`} (error ${number})`, options);
     this.number = number;
+  }
+}
+
+/** A defect of the caller: a transaction was used after its body had ended, or a database after it was closed. */
+export class TransactionEndedError extends Error {
+  override readonly name = "TransactionEndedError";
+
+  constructor(what: "transaction" | "database") {
+    super(
+      what === "transaction"
+        ? "this transaction has ended: use it only inside its body, and await all that the body starts"
+        : "this database is closed",
+    );
   }
 }
 

@@ -1,0 +1,104 @@
+// One SQLite connection with its prepared statements, all errors explained.
+import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
+import type { KeyValue } from "../index.ts";
+import { explain } from "./errors.ts";
+
+interface Row {
+  readonly k: Uint8Array;
+  readonly v: Uint8Array;
+}
+
+export interface Page {
+  readonly batch: KeyValue[];
+  readonly more: boolean;
+}
+
+export interface ConnectionOptions {
+  readonly path: string;
+  /** Statements run at once, without results: `PRAGMA ...`. */
+  readonly pragmas: readonly string[];
+  readonly readonly?: boolean;
+}
+
+export class Connection {
+  readonly path: string;
+  readonly #database: Database;
+  readonly #statements = new Map<string, Statement>();
+
+  /** @throws MatyanError `io` or `corrupt`. */
+  constructor({ path, pragmas, readonly = false }: ConnectionOptions) {
+    this.path = path;
+    try {
+      this.#database = new Database(path, readonly ? { readonly: true } : { readwrite: true, create: false });
+    } catch (error) {
+      throw explain(error, path);
+    }
+    try {
+      for (const pragma of pragmas) this.#database.run(pragma);
+    } catch (error) {
+      this.#database.close();
+      throw explain(error, path);
+    }
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.inTransaction;
+  }
+
+  /** Runs a statement for its effect. Throws SQLiteError itself: callers look for SQLITE_BUSY first. */
+  run(sql: string, parameters: readonly Uint8Array[] = []): void {
+    this.#statement(sql).run(...(parameters as SQLQueryBindings[]));
+  }
+
+  /** The first column of the first row. @throws MatyanError */
+  one(sql: string): unknown {
+    try {
+      return this.#database.prepare(sql).values()[0]?.[0];
+    } catch (error) {
+      throw explain(error, this.path);
+    }
+  }
+
+  /** All rows as arrays of columns. @throws MatyanError */
+  values(sql: string, parameters: readonly Uint8Array[]): unknown[][] {
+    try {
+      return this.#statement(sql).values(...(parameters as SQLQueryBindings[]));
+    } catch (error) {
+      throw explain(error, this.path);
+    }
+  }
+
+  /**
+   * Rows of columns k and v until `limit` rows or `maxBytes` bytes are reached (at least one row); `more` when there
+   * may be others. @throws MatyanError
+   */
+  page(sql: string, begin: Uint8Array, end: Uint8Array, limit: number, maxBytes: number): Page {
+    const batch: KeyValue[] = [];
+    let bytes = 0;
+    try {
+      for (const { k, v } of this.#statement(sql).iterate(begin, end, limit) as IterableIterator<Row>) {
+        batch.push([k, v]);
+        bytes += k.length + v.length;
+        if (bytes >= maxBytes) break;
+      }
+    } catch (error) {
+      throw explain(error, this.path);
+    }
+    return { batch, more: batch.length === limit || bytes >= maxBytes };
+  }
+
+  close(): void {
+    for (const statement of this.#statements.values()) statement.finalize();
+    this.#statements.clear();
+    this.#database.close();
+  }
+
+  #statement(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}

@@ -1,0 +1,241 @@
+// The contract over one SQLite file in WAL mode: one writer connection, and readers that keep a snapshot each.
+import { MatyanError } from "../../../formats/error.ts";
+import { type Clock, sleep } from "../clock.ts";
+import {
+  type Database,
+  type EngineName,
+  limits,
+  type ReadTransaction,
+  type Transaction,
+  TransactionEndedError,
+} from "../index.ts";
+import { Connection } from "./connection.ts";
+import { explain, isBusy } from "./errors.ts";
+import { Pace } from "./pace.ts";
+import { Reading } from "./reading.ts";
+import { Turns } from "./turns.ts";
+import { Writing } from "./writing.ts";
+
+export interface SqliteOptions {
+  readonly engine: EngineName;
+  readonly path: string;
+  readonly synchronous: "FULL" | "NORMAL" | "OFF";
+  readonly clock: Clock;
+}
+
+/** How long a transaction waits for the writers of other processes before it gives up with `busy`. */
+const longestWaitMs = 30_000;
+/** Between two looks at a lock that another process holds: at most this, by chance, so that no process always loses. */
+const longestPauseMs = 8;
+/** A body is run again at most this often when SQLite reports a conflict after it has begun. */
+const attempts = 10;
+/** Readers kept open for the next snapshot, and readers at work at one time. */
+const idleReaders = 4;
+const mostReaders = 256;
+
+/** Writers of other processes are waited for without SQLite's own blocking sleep: this process goes on meanwhile. */
+const writerPragmas = (synchronous: string) => [
+  "PRAGMA busy_timeout = 10000",
+  "PRAGMA journal_mode = WAL",
+  `PRAGMA synchronous = ${synchronous}`,
+  "PRAGMA cache_size = -65536",
+  "PRAGMA mmap_size = 0",
+  "PRAGMA wal_autocheckpoint = 8000",
+  "PRAGMA journal_size_limit = 67108864",
+  "PRAGMA cell_size_check = ON",
+  "PRAGMA trusted_schema = OFF",
+  "PRAGMA busy_timeout = 0",
+];
+
+const readerPragmas = [
+  "PRAGMA busy_timeout = 10000",
+  "PRAGMA query_only = ON",
+  "PRAGMA cache_size = -4096",
+  "PRAGMA mmap_size = 0",
+  "PRAGMA cell_size_check = ON",
+  "PRAGMA trusted_schema = OFF",
+];
+
+export class SqliteDatabase implements Database {
+  readonly engine: EngineName;
+  readonly longSnapshots = true;
+  readonly #path: string;
+  readonly #synchronous: string;
+  readonly #clock: Clock;
+  readonly #pace: Pace;
+  readonly #turns = new Turns();
+  readonly #idle: Connection[] = [];
+  /** Snapshots at work; close() waits for them. */
+  readonly #reading = new Set<Promise<unknown>>();
+  #writer: Connection | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** @throws MatyanError when the file cannot be opened. */
+  constructor({ engine, path, synchronous, clock }: SqliteOptions) {
+    this.engine = engine;
+    this.#path = path;
+    this.#synchronous = synchronous;
+    this.#clock = clock;
+    this.#pace = new Pace(clock);
+    this.#writer = this.#openWriter();
+  }
+
+  async transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new TransactionEndedError("database");
+    return this.#turns.take(() => this.#write(body));
+  }
+
+  async snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new TransactionEndedError("database");
+    const work = this.#read(body);
+    this.#reading.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#reading.delete(work);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#turns.take(async () => {
+      await Promise.allSettled(this.#reading);
+      for (const reader of this.#idle.splice(0)) reader.close();
+      // Last, since the last connection of all processes moves the log into the store.
+      this.#writer?.close();
+      this.#writer = undefined;
+    });
+    return this.#closed;
+  }
+
+  async #write<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      if (this.#pace.due) await this.#pace.rest();
+      const writer = await this.#begin();
+      const tx = new Writing(writer, this.#pace, this.#clock);
+      try {
+        const result = await this.#inTime(tx, body);
+        tx.commit();
+        return result;
+      } catch (error) {
+        tx.end();
+        this.#rollback(writer);
+        if (!isBusy(error)) throw error;
+        if (attempt === attempts) throw explain(error, this.#path);
+      }
+      await sleep(this.#clock, Math.random() * longestPauseMs * attempt);
+    }
+  }
+
+  /** Waits for the write lock, which processes take in no order. @throws MatyanError `busy` */
+  async #begin(): Promise<Connection> {
+    this.#writer ??= this.#openWriter();
+    const start = this.#clock.now();
+    for (;;) {
+      try {
+        this.#writer.run("BEGIN IMMEDIATE");
+        return this.#writer;
+      } catch (error) {
+        if (!isBusy(error)) throw explain(error, this.#path);
+        if (this.#clock.now() - start > longestWaitMs)
+          throw new MatyanError(
+            "busy",
+            `store '${this.#path}' was locked by another process for ${longestWaitMs / 1000} s`,
+            {
+              hint: "Try again when the other process has finished.",
+              cause: error,
+            },
+          );
+      }
+      await sleep(this.#clock, Math.random() * longestPauseMs);
+    }
+  }
+
+  /** Runs the body, but no longer than a transaction may live: a body that hangs must not stop all other writers. */
+  async #inTime<T>(tx: Writing, body: (tx: Transaction) => Promise<T>): Promise<T> {
+    let cancel = () => {};
+    const expired = new Promise<never>((_, reject) => {
+      cancel = this.#clock.after(limits.transactionMs, () => reject(tx.expire()));
+    });
+    const running = body(tx);
+    try {
+      return await Promise.race([running, expired]);
+    } finally {
+      cancel();
+    }
+  }
+
+  #rollback(writer: Connection): void {
+    // SQLite ends the transaction by itself after some failures.
+    if (!writer.inTransaction) return;
+    try {
+      writer.run("ROLLBACK");
+    } catch {
+      // The failure that led here is the one to report; this connection's state is unknown, so the next one is new.
+      this.#writer = undefined;
+      writer.close();
+    }
+  }
+
+  async #read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    if (this.#reading.size >= mostReaders)
+      throw new MatyanError("busy", `${mostReaders} snapshots of store '${this.#path}' are open at once`, {
+        hint: "Try again when some have ended.",
+      });
+    const reader = this.#idle.pop() ?? new Connection({ path: this.#path, pragmas: readerPragmas });
+    let ended = false;
+    try {
+      this.#beginRead(reader);
+      return await body(
+        new Reading(reader, this.#pace, () => {
+          if (ended) throw new TransactionEndedError("transaction");
+        }),
+      );
+    } finally {
+      ended = true;
+      this.#release(reader);
+    }
+  }
+
+  /** BEGIN alone takes no snapshot: the first read does. */
+  #beginRead(reader: Connection): void {
+    try {
+      reader.run("BEGIN");
+    } catch (error) {
+      throw explain(error, this.#path);
+    }
+    reader.values("SELECT k FROM kv LIMIT 1", []);
+  }
+
+  #release(reader: Connection): void {
+    try {
+      if (reader.inTransaction) reader.run("ROLLBACK");
+      if (this.#idle.length < idleReaders && this.#closed === undefined) {
+        this.#idle.push(reader);
+        return;
+      }
+    } catch {
+      // Nothing was written, so nothing is lost with this connection.
+    }
+    reader.close();
+  }
+
+  #openWriter(): Connection {
+    const writer = new Connection({ path: this.#path, pragmas: writerPragmas(this.#synchronous) });
+    try {
+      const mode = writer.one("PRAGMA journal_mode");
+      if (mode !== "wal")
+        throw new MatyanError(
+          "io",
+          `store '${this.#path}' cannot keep a write-ahead log (journal mode ${String(mode)})`,
+          {
+            hint: "The store must lie on a local file system with shared memory; a network share has none.",
+          },
+        );
+      writer.values("SELECT k, v FROM kv LIMIT 1", []);
+      return writer;
+    } catch (error) {
+      writer.close();
+      throw error;
+    }
+  }
+}
