@@ -132,6 +132,13 @@ export class TransactionEndedError extends Error {
   }
 }
 
+/** The smallest key above `key`: where to go on after it. */
+export function keyAfter(key: Key): Uint8Array {
+  const after = new Uint8Array(key.length + 1);
+  after.set(key);
+  return after;
+}
+
 /** The range of all keys that start with `prefix`. */
 export function prefixRange(prefix: Key): KeyRange {
   let length = prefix.length;

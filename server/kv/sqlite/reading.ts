@@ -1,6 +1,6 @@
 // Reads over one connection that has a transaction open: the snapshot of a reader, or the writer with its own writes.
 import { checkKey, checkRange } from "../checks.ts";
-import type { Key, KeyRange, KeyValue, RangeOptions, ReadTransaction } from "../index.ts";
+import { type Key, type KeyRange, type KeyValue, keyAfter, type RangeOptions, type ReadTransaction } from "../index.ts";
 import type { Connection } from "./connection.ts";
 import type { Pace } from "./pace.ts";
 import { backwards, firstOfRanges, forwards, lastOfRanges, seeksPerStatement, valuesOfKeys } from "./statements.ts";
@@ -84,11 +84,4 @@ export class Reading implements ReadTransaction {
       ask = Math.min(ask * 4, batchRows);
     }
   }
-}
-
-/** The smallest key above `key`. */
-function keyAfter(key: Key): Key {
-  const after = new Uint8Array(key.length + 1);
-  after.set(key);
-  return after;
 }
