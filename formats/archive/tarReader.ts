@@ -1,0 +1,195 @@
+// Members of a tar, gzip or plain, from any byte stream, with paths that cannot leave the archive.
+import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { extract, type Header } from "tar-stream";
+import { MatyanError, messageOf } from "../error.ts";
+import { ioError } from "./fileSink.ts";
+import { isJunk, pathFault } from "./layout.ts";
+
+const chunkBytes = 1 << 18;
+
+export interface TarMember {
+  /** As the tar has it. */
+  readonly name: string;
+  /** Below the archive's top folder; empty for the top folder itself. Only to be used without a fault. */
+  readonly path: string;
+  /** Why this member must not be used: its path leaves the archive, or it is a link or device. */
+  readonly fault: string | undefined;
+  readonly isFolder: boolean;
+  /** Bytes. */
+  readonly size: number;
+  /** Chunks that stay valid. What is left of them is skipped when the next member is asked for. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export interface TarOptions {
+  /** Names the tar in errors. */
+  readonly label: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Told the bytes read from the source so far. */
+  readonly onRead?: (bytes: number) => void;
+  /** Told of a tar that ends without the mark that says it is whole. */
+  readonly onOpenEnd?: () => void;
+}
+
+/** A tar file's bytes. */
+export function fileBytes(path: string): AsyncIterable<Uint8Array> {
+  return createReadStream(path, { highWaterMark: chunkBytes });
+}
+
+/**
+ * Files and folders of the archive in the tar, in its order. Throws `corrupt` when the tar or its gzip wrapping is damaged
+ * or cut short, naming the last member seen.
+ */
+export async function* readTar(source: AsyncIterable<Uint8Array>, options: TarOptions): AsyncGenerator<TarMember> {
+  const tar = extract();
+  const end = { zeros: 0 };
+  // Whoever stops first stops the other: an error of the source reaches the loop below through the extractor.
+  const feeding = feed(tar, watchEnd(unpackGzip(watchRead(source, options)), end));
+  const paths = new MemberPaths();
+  let last = "";
+  try {
+    for await (const entry of tar) {
+      options.signal?.throwIfAborted();
+      const { header } = entry;
+      last = header.name;
+      const path = paths.below(header.name, header.type === "directory");
+      const fault = memberFault(header, path);
+      const isFolder = header.type === "directory";
+      if (fault !== undefined || !isJunk(path)) {
+        yield { name: header.name, path, fault, isFolder, size: header.size, body: entry as AsyncIterable<Uint8Array> };
+      }
+      if (!entry.destroyed) for await (const _ of entry);
+    }
+    if (end.zeros < 512) options.onOpenEnd?.();
+  } catch (error) {
+    throw tarError(error, options, last);
+  } finally {
+    tar.destroy(null);
+    await feeding;
+  }
+  if (last === "") throw new MatyanError("corrupt", `${options.label} is empty: it holds no archive`);
+}
+
+function memberFault(header: Header, path: string): string | undefined {
+  const fault = path === "" ? undefined : pathFault(path);
+  if (fault !== undefined) return `its path ${fault}`;
+  const type: string | null = header.type;
+  if (type === "file" || type === "contiguous-file" || type === "directory") return undefined;
+  return type === null ? "it is of an unknown type" : `it is a ${type.replace("-", " ")}, not a file`;
+}
+
+/** Knows the archive's top folder from the first member: one folder, or the root of the tar itself. */
+class MemberPaths {
+  #top: string | undefined;
+
+  below(name: string, isFolder: boolean): string {
+    let path = name;
+    while (path.startsWith("./")) path = path.slice(2);
+    path = path === "." ? "" : path.replace(/\/+$/, "");
+    if (name !== "" && path === "" && name.startsWith("/")) return "/";
+    if (path === "" || isJunk(path) || path.startsWith("/")) return path;
+    if (this.#top === undefined) {
+      const first = path.split("/", 1)[0]!;
+      const nested = path !== first || isFolder;
+      this.#top = nested && first !== "runs" && first !== ".." ? first : "";
+    }
+    if (this.#top === "") return path;
+    if (path === this.#top) return "";
+    return path.startsWith(`${this.#top}/`) ? path.slice(this.#top.length + 1) : `../${path}`;
+  }
+}
+
+async function feed(tar: ReturnType<typeof extract>, source: AsyncIterable<Uint8Array>): Promise<void> {
+  const closed = new Promise<void>((resolve) => tar.once("close", () => resolve()));
+  try {
+    for await (const chunk of source) {
+      if (tar.destroyed) return;
+      if (!tar.write(chunk))
+        await Promise.race([closed, new Promise<void>((resolve) => tar.once("drain", () => resolve()))]);
+    }
+    tar.end();
+  } catch (error) {
+    tar.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+/** The content of a gzip stream, or the bytes themselves when they are not gzip. */
+async function* unpackGzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]();
+  let head: Uint8Array = new Uint8Array(0);
+  while (head.length < 2) {
+    const next = await iterator.next();
+    if (next.done) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  const rest = (async function* () {
+    try {
+      if (head.length > 0) yield head;
+      for (;;) {
+        const next = await iterator.next();
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  })();
+  if (head[0] !== 0x1f || head[1] !== 0x8b) {
+    yield* rest;
+    return;
+  }
+  const gunzip = createGunzip({ chunkSize: chunkBytes });
+  const input = Readable.from(rest, { objectMode: true });
+  input.on("error", (error) => gunzip.destroy(error));
+  try {
+    yield* input.pipe(gunzip) as AsyncIterable<Uint8Array>;
+  } finally {
+    input.destroy();
+    gunzip.destroy();
+  }
+}
+
+async function* watchRead(source: AsyncIterable<Uint8Array>, options: TarOptions): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    options.signal?.throwIfAborted();
+    bytes += chunk.length;
+    options.onRead?.(bytes);
+    yield chunk;
+  }
+}
+
+/** Counts the zero bytes that the stream ends in: a whole tar ends in two blocks of them. */
+async function* watchEnd(source: AsyncIterable<Uint8Array>, end: { zeros: number }): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    let at = chunk.length;
+    while (at > 0 && chunk.length - at < 1024 && chunk[at - 1] === 0) at--;
+    end.zeros = at === 0 ? end.zeros + chunk.length : chunk.length - at;
+    yield chunk;
+  }
+}
+
+function tarError(error: unknown, { label, signal }: TarOptions, last: string): unknown {
+  if (error instanceof MatyanError) return error;
+  if (signal?.aborted) return signal.reason;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const where = last === "" ? "at its beginning" : `in or after member ${JSON.stringify(last)}`;
+  const options = { cause: error, hint: "Get the file anew: it was cut short or changed on its way." };
+  if (code.startsWith("Z_") || code.startsWith("ERR_")) {
+    return new MatyanError(
+      "corrupt",
+      `${label}: the gzip data is damaged or cut short ${where} (${messageOf(error)})`,
+      options,
+    );
+  }
+  if (code.startsWith("E")) return ioError(label, error);
+  if (last === "")
+    return new MatyanError("corrupt", `${label} is not a tar archive (${messageOf(error)})`, { cause: error });
+  return new MatyanError(
+    "corrupt",
+    `${label}: the tar is damaged or cut short ${where} (${messageOf(error)})`,
+    options,
+  );
+}
