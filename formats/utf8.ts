@@ -5,36 +5,70 @@ const encoder = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Below this many bytes, joining characters beats a call into native code. */
-const shortText = 8;
+const shortText = 10;
 
 /**
  * The text of `bytes[start, end)`. A byte order mark is kept as a character.
  * Throws `corrupt` on overlong forms, surrogates and cut sequences; `what` names the thing in the message.
  */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number, what: string): string {
-  if (end - start < shortText) {
-    let text = "";
-    let at = start;
-    for (; at < end; at++) {
-      const byte = bytes[at]!;
-      if (byte >= 0x80) break;
-      text += String.fromCharCode(byte);
-    }
-    if (at === end) return text;
+  let at = start;
+  if (end - start <= 64) {
+    while (at < end && bytes[at]! < 0x80) at++;
+    if (at === end) return decodeAscii(bytes, start, end);
   }
+  const part = bytes.subarray(start, end);
   try {
-    return strict.decode(bytes.subarray(start, end));
+    return strict.decode(part);
   } catch (cause) {
-    throw new MatyanError("corrupt", `${what} at byte ${start} is not valid UTF-8`, { cause });
+    throw new MatyanError("corrupt", `${what} is not valid UTF-8 at byte ${start + validLength(part)}`, { cause });
   }
 }
 
-/** The text of `bytes[start, end)`, all of which the caller knows to be ASCII. */
+/**
+ * Short texts seen before, by a hash of a few bytes. Records and keys repeat a few names without end: finding one here
+ * saves making and hashing a new string. Bounded by its slots; an entry counts only if it equals what was read.
+ */
+const internedLimit = 32;
+const interned = new Array<string>(1024).fill("");
+
+/** The text of `bytes[start, end)`, all of which the caller knows to be ASCII. For names and the like, that come again. */
 export function decodeAscii(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start >= shortText) return strict.decode(bytes.subarray(start, end));
+  const length = end - start;
+  if (length === 0) return "";
+  if (length > internedLimit) return sliceAscii(bytes, start, end);
+  const slot = (length * 31 + bytes[start]! * 7 + bytes[end - 1]! * 3 + bytes[start + (length >> 1)]! * 17) & 1023;
+  const known = interned[slot]!;
+  if (known.length === length) {
+    let same = 0;
+    while (same < length && known.charCodeAt(same) === bytes[start + same]) same++;
+    if (same === length) return known;
+  }
+  const text = sliceAscii(bytes, start, end);
+  interned[slot] = text;
+  return text;
+}
+
+/** The text of `bytes[start, end)`, all of which the caller knows to be ASCII. For texts that are not likely to come again. */
+export function sliceAscii(bytes: Uint8Array, start: number, end: number): string {
+  // Bun's Buffer methods work on any Uint8Array, and wrapping it first would cost more than the decoding.
+  if (end - start >= shortText) return Buffer.prototype.toString.call(bytes, "latin1", start, end);
   let text = "";
   for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]!);
   return text;
+}
+
+/** The length of the longest prefix of `bytes` that is UTF-8 and ends with a whole character. For error messages. */
+export function validLength(bytes: Uint8Array): number {
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  let at = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    // A replacement character is either one that was written (ef bf bd) or stands for the first bad byte.
+    if (code === 0xfffd && !(bytes[at] === 0xef && bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd)) break;
+    at += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return at;
 }
 
 /** The UTF-8 form of `text`. Throws `usage` on a lone surrogate. */
@@ -72,7 +106,7 @@ export function writeUtf8(text: string, target: Uint8Array, at: number): number 
   return at;
 }
 
-export function loneSurrogate(text: string): MatyanError {
+function loneSurrogate(text: string): MatyanError {
   const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
   return new MatyanError("usage", `the text ${shown} holds half of a surrogate pair, which UTF-8 cannot express`, {
     hint: "Replace the broken character in the text.",
