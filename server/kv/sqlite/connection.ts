@@ -53,7 +53,7 @@ export class Connection {
   /** The first column of the first row. @throws MatyanError */
   one(sql: string): unknown {
     try {
-      return this.#database.prepare(sql).values()[0]?.[0];
+      return this.#statement(sql).values()[0]?.[0];
     } catch (error) {
       throw explain(error, this.path);
     }
@@ -90,7 +90,8 @@ export class Connection {
   close(): void {
     for (const statement of this.#statements.values()) statement.finalize();
     this.#statements.clear();
-    this.#database.close();
+    // True: a statement that was forgotten would keep the file open behind our back; SQLite then throws.
+    this.#database.close(true);
   }
 
   #statement(sql: string): Statement {
