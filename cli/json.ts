@@ -1,12 +1,27 @@
-// JSON that commands print: valid for any parser, so non-finite numbers become strings and bytes become hex.
+// JSON that commands print: valid for any parser and exact. What JSON has no word for becomes an object with a `$` key.
 import { Extension, Timestamp } from "../formats/value.ts";
 
 /**
- * One line of JSON. In plain objects numbers print as JavaScript prints them; inside a stored value (a Map) a float
- * keeps its point (`1.0`) and an integer has none, however large. NaN and infinities print as strings.
+ * One line of JSON. In plain objects (what commands report) numbers print as JavaScript prints them. Inside a stored
+ * value (a Map, or `storedToJson`) a float keeps its point (`1.0`) and an integer has none, however large.
+ * `{"$f":"nan"|"inf"|"-inf"}` stands for non-finite numbers, `{"$bytes":length,"b64":...}` for bytes,
+ * `{"$time":seconds}` for a moment, `{"$ext":type,"b64":...}` for a foreign extension. Shapes: docs/json.md.
  */
 export function toJsonText(document: unknown): string {
   return write(document, false);
+}
+
+/** The same for one stored value (or key element): number kinds stay visible. */
+export function storedToJson(value: unknown): string {
+  return write(value, true);
+}
+
+/** Marks a value inside a plain document as stored, so that its number kinds stay visible. */
+export class Stored {
+  readonly value: unknown;
+  constructor(value: unknown) {
+    this.value = value;
+  }
 }
 
 function write(value: unknown, stored: boolean): string {
@@ -18,16 +33,26 @@ function write(value: unknown, stored: boolean): string {
     case "string":
       return JSON.stringify(value.toWellFormed());
     case "number":
-      if (!Number.isFinite(value)) return `"${value}"`;
-      if (Object.is(value, -0)) return "-0.0";
-      return stored && Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : String(value);
+      return writeNumber(value, stored);
   }
   if (Array.isArray(value)) return `[${value.map((item) => write(item, stored)).join(",")}]`;
+  if (value instanceof Stored) return write(value.value, true);
   if (value instanceof Map)
-    return `{${[...value].map(([key, item]) => `${JSON.stringify(String(key))}:${write(item, true)}`).join(",")}}`;
-  if (value instanceof Uint8Array) return `{"$bytes":"${Buffer.from(value).toString("hex")}"}`;
-  if (value instanceof Timestamp) return `{"$time":${write(value.seconds, true)}}`;
-  if (value instanceof Extension) return `{"$ext":${value.type},"data":"${Buffer.from(value.data).toString("hex")}"}`;
+    return `{${[...value].map(([key, item]) => `${JSON.stringify(String(key).toWellFormed())}:${write(item, true)}`).join(",")}}`;
+  if (value instanceof Uint8Array) return `{"$bytes":${value.length},"b64":"${base64(value)}"}`;
+  if (value instanceof Timestamp) return `{"$time":${writeNumber(value.seconds, true)}}`;
+  if (value instanceof Extension) return `{"$ext":${value.type},"b64":"${base64(value.data)}"}`;
   const fields = Object.entries(value as object).filter(([, item]) => item !== undefined);
   return `{${fields.map(([key, item]) => `${JSON.stringify(key)}:${write(item, stored)}`).join(",")}}`;
+}
+
+function writeNumber(value: number, stored: boolean): string {
+  if (Number.isNaN(value)) return '{"$f":"nan"}';
+  if (!Number.isFinite(value)) return value > 0 ? '{"$f":"inf"}' : '{"$f":"-inf"}';
+  if (Object.is(value, -0)) return "-0.0";
+  return stored && Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : String(value);
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }

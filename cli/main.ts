@@ -1,58 +1,135 @@
 #!/usr/bin/env bun
 // The command line's entry: finds the command that was asked for, reads only its file, and runs it.
-import { Command, CommanderError } from "commander";
+import { MatyanError } from "../formats/error.ts";
 import manifest from "../package.json" with { type: "json" };
+import { processEnvironment, readTerminalSettings } from "../server/config.ts";
+import { nearestNames } from "../server/listing/nearest.ts";
 import { type CommandEntry, commands, families } from "./commands/index.ts";
-import { createOutput } from "./output.ts";
-import { addCommonOptions, exitCodes, reportError } from "./runtime.ts";
+import { createOutput, type Output } from "./output.ts";
+import { addCommonOptions, commonFlags, exitCodes, reportError } from "./runtime.ts";
+import { familyHelp, topHelp } from "./ui/help.ts";
 
-/** Builds the tree of commands; only the one that `words` name is fully defined. */
-async function buildProgram(words: readonly string[]): Promise<Command> {
-  const program = new Command("matyan")
-    .description("Convert, verify, restore, look at and back up machine-learning runs.")
-    .version(manifest.version, "-V, --version")
-    .configureHelp({ showGlobalOptions: false })
+/** Help asked for goes to stdout and is a success; help instead of a missing command goes to stderr and is not. */
+function showHelp(text: string, asked: boolean, out: Output): number {
+  if (asked) out.raw(text);
+  else out.rawError(text);
+  out.flush();
+  return asked ? exitCodes.done : exitCodes.usage;
+}
+
+async function run(argv: readonly string[], out: Output): Promise<number> {
+  const words = leadingWords(argv);
+  const rest = argv.slice(words.length);
+  const asked = rest.includes("--help") || rest.includes("-h");
+  const [first, second] = words;
+  if (first === undefined) {
+    if (argv.includes("--version") || argv.includes("-V")) {
+      out.raw(`${manifest.version}\n`);
+      out.flush();
+      return exitCodes.done;
+    }
+    const stray = argv.find((word) => !isCommonFlag(word) && word !== "--help" && word !== "-h");
+    if (!asked && stray !== undefined) throw unknownOption(stray, "matyan");
+    return showHelp(topHelp(), asked, out);
+  }
+  const entry = commands.find(({ path }) => path.every((word, index) => words[index] === word));
+  if (entry !== undefined) return runCommand(entry, argv.slice(entry.path.length), out);
+  if (families[first] === undefined) throw unknownCommand(first, words);
+  if (second !== undefined) throw unknownCommand(`${first} ${second}`, words);
+  const stray = rest.find((word) => !isCommonFlag(word) && word !== "--help" && word !== "-h");
+  if (!asked && stray !== undefined) throw unknownOption(stray, `matyan ${first}`);
+  return showHelp(familyHelp(first), asked, out);
+}
+
+/** Commander is read only here: help and mistyped commands do without. */
+async function runCommand(entry: CommandEntry, args: readonly string[], out: Output): Promise<number> {
+  const [{ Command, CommanderError }, define] = await Promise.all([import("commander"), entry.load()]);
+  const name = `matyan ${entry.path.join(" ")}`;
+  const summary = entry.summary.charAt(0).toUpperCase() + entry.summary.slice(1);
+  const command = new Command(name)
+    .description(`${summary}.`)
     .exitOverride()
-    .showSuggestionAfterError();
-  for (const entry of commands) await addCommand(program, entry, words);
-  program.addHelpText("after", "\nHelp on a command: matyan <command> --help");
-  return program;
-}
-
-async function addCommand(program: Command, entry: CommandEntry, words: readonly string[]): Promise<void> {
-  const [first, second] = entry.path;
-  let parent = program;
-  if (second !== undefined) {
-    parent =
-      program.commands.find((command) => command.name() === first) ??
-      program.command(first).helpGroup(entry.group).description(families[first]!).exitOverride();
-  }
-  const command = parent
-    .command(entry.path.at(-1)!)
-    .helpGroup(second === undefined ? entry.group : "Commands:")
-    .description(entry.summary)
-    .exitOverride();
-  if (entry.path.every((word, index) => words[index] === word)) {
-    (await entry.load())(command);
-    addCommonOptions(command);
-  }
-}
-
-async function main(argv: readonly string[]): Promise<void> {
-  const words = argv[0] === "help" ? argv.slice(1) : argv.filter((word) => !word.startsWith("-"));
+    .configureOutput({
+      writeOut: out.raw,
+      writeErr: out.rawError,
+      // The error is thrown as well, and printed like every other one.
+      outputError: () => undefined,
+    });
+  define(command);
+  addCommonOptions(command);
   try {
-    const program = await buildProgram(words);
-    if (argv.length === 0) program.help();
-    await program.parseAsync(argv, { from: "user" });
+    await command.parseAsync(args, { from: "user" });
   } catch (error) {
-    // Commander has printed its own message by now; 0 is help or the version.
-    process.exitCode =
-      error instanceof CommanderError
-        ? error.exitCode === 0 || error.code === "commander.help"
-          ? exitCodes.done
-          : exitCodes.usage
-        : reportError(error, createOutput({}), argv.includes("--debug"));
+    if (!(error instanceof CommanderError)) throw error;
+    out.flush();
+    if (error.exitCode === 0) return exitCodes.done;
+    const [message, ...more] = error.message.replace(/^error: /, "").split("\n");
+    const suggestion = more.join(" ").replace(/^\(|\)$/g, "");
+    throw new MatyanError("usage", message!, { hint: `${suggestion ? `${suggestion} ` : ""}See '${name} --help'.` });
+  }
+  return Number(process.exitCode ?? exitCodes.done);
+}
+
+function unknownCommand(typed: string, words: readonly string[]): MatyanError {
+  const [first, second] = words;
+  const names = commands.map(({ path }) => path.join(" "));
+  const withLast = (candidates: readonly string[], word: string) => {
+    const byLast = new Map(candidates.map((name) => [name.split(" ").at(-1)!, name]));
+    return nearestNames(word, byLast.keys(), 1).map((last) => byLast.get(last)!);
+  };
+  const inFamily = names.filter((name) => name.startsWith(`${first} `));
+  const near = [
+    ...(second === undefined ? [] : withLast(inFamily, second)),
+    ...nearestNames(words.slice(0, 2).join(" "), names, 1),
+    ...nearestNames(first!, [...Object.keys(families), ...names], 1),
+    ...withLast(names, first!),
+  ][0];
+  const hint = near === undefined ? "" : `Did you mean 'matyan ${near}'? `;
+  return new MatyanError("usage", `there is no command '${typed}'`, { hint: `${hint}See 'matyan --help'.` });
+}
+
+function unknownOption(option: string, place: string): MatyanError {
+  const [near] = nearestNames(option, [...commonFlags.plain, ...commonFlags.valued, "--help", "--version"], 1);
+  const hint = near === undefined ? "" : `Did you mean ${near}? `;
+  return new MatyanError("usage", `unknown option '${option}'`, { hint: `${hint}See '${place} --help'.` });
+}
+
+function isCommonFlag(word: string): boolean {
+  return (
+    commonFlags.plain.some((flag) => flag === word) || commonFlags.valued.some((flag) => word.startsWith(`${flag}=`))
+  );
+}
+
+function leadingWords(argv: readonly string[]): string[] {
+  const end = argv.findIndex((word) => word.startsWith("-"));
+  return argv.slice(0, end === -1 ? argv.length : end);
+}
+
+/** Puts options that all commands share behind the command when they were typed before it, and `help X` into `X --help`. */
+function arrange(argv: readonly string[]): string[] {
+  const moved: string[] = [];
+  let start = 0;
+  for (; start < argv.length; start++) {
+    const word = argv[start]!;
+    const valued = commonFlags.valued.find((flag) => word === flag || word.startsWith(`${flag}=`));
+    if (valued === undefined && !isCommonFlag(word)) break;
+    moved.push(word);
+    if (word === valued && start + 1 < argv.length) moved.push(argv[++start]!);
+  }
+  const rest = argv.slice(start);
+  if (rest[0] === "help") return [...rest.slice(1), "--help"];
+  const end = rest.indexOf("--");
+  return end === -1 ? [...rest, ...moved] : [...rest.slice(0, end), ...moved, ...rest.slice(end)];
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const out = createOutput({ json: argv.includes("--json") }, readTerminalSettings(processEnvironment()));
+  try {
+    return await run(arrange(argv), out);
+  } catch (error) {
+    return reportError(error, out, argv.includes("--debug"));
   }
 }
 
-await main(process.argv.slice(2));
+// Everything is written and closed by now; what a library left running must not hold the process.
+process.exit(await main(process.argv.slice(2)));

@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { MatyanError } from "../formats/error.ts";
 import type { Progress } from "../formats/progress.ts";
-import { type Config, readConfig } from "../server/config.ts";
-import { createOutput, type Output } from "./output.ts";
+import { type Config, processEnvironment, readConfig, readTerminalSettings } from "../server/config.ts";
+import { createOutput, isBrokenPipe, type Output } from "./output.ts";
 import { createProgress } from "./ui/progress.ts";
 
 export interface Context {
@@ -22,12 +22,14 @@ export interface CommonOptions {
 }
 
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
-const exitHelp = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.";
+export const exitHelp = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.";
 
 /** Describes a command: its arguments, options, help and action. Called once, only when the command is asked for. */
 export type Define = (command: Command) => void;
 
-/** Adds the options and help that all commands share. */
+/** The options that all commands share; they may also be typed before the command. */
+export const commonFlags = { plain: ["--json", "--quiet", "-q", "--debug"], valued: ["--data"] } as const;
+
 export function addCommonOptions(command: Command): void {
   command
     .option("--json", "print machine-readable JSON on stdout")
@@ -46,12 +48,12 @@ export function examples(...lines: string[]): string {
  * Errors go to stderr with their hint, never with a stack trace unless `--debug`.
  */
 export function execute<A extends unknown[], O extends object>(
-  body: (context: Context, options: O & CommonOptions, ...args: A) => Promise<number | void>,
+  body: (context: Context, options: O & CommonOptions, ...args: A) => Promise<number | undefined> | Promise<void>,
 ): (...all: unknown[]) => Promise<void> {
   return async (...all) => {
     const options = all.at(-2) as O & CommonOptions;
     const args = all.slice(0, -2) as A;
-    const out = createOutput(options);
+    const out = createOutput(options, readTerminalSettings(processEnvironment()));
     const progress = createProgress(out);
     const abort = new AbortController();
     const stop = () => {
@@ -60,12 +62,16 @@ export function execute<A extends unknown[], O extends object>(
     };
     process.on("SIGINT", stop).on("SIGTERM", stop);
     try {
-      const config = readConfig(process.env, { dataDir: options.data });
-      process.exitCode = (await body({ out, progress, config, signal: abort.signal }, options, ...args)) ?? exitCodes.done;
+      const config = readConfig(processEnvironment(), { dataDir: options.data });
+      const code = await body({ out, progress, config, signal: abort.signal }, options, ...args);
       await progress.stop();
+      out.flush();
+      process.exitCode = code ?? exitCodes.done;
     } catch (error) {
       await progress.stop();
-      process.exitCode = reportError(error, out, options.debug ?? false);
+      // Bun and Node throw their own error from an aborted call; what happened is that the user stopped us.
+      const shown = abort.signal.aborted && isAbort(error) ? abort.signal.reason : error;
+      process.exitCode = reportError(shown, out, options.debug ?? false);
     } finally {
       process.off("SIGINT", stop).off("SIGTERM", stop);
     }
@@ -74,19 +80,24 @@ export function execute<A extends unknown[], O extends object>(
 
 /** Prints an error for a person (or as JSON on stderr with `--json`) and returns the exit code that stands for it. */
 export function reportError(error: unknown, out: Output, debug: boolean): number {
+  // A reader such as `head` that has seen enough is no failure.
   if (isBrokenPipe(error)) return exitCodes.done;
   const known = error instanceof MatyanError;
   const message = error instanceof Error ? error.message : String(error);
-  out.error(known ? message : `unexpected failure: ${message}`, {
-    code: known ? error.code : "internal",
-    hint: known ? error.hint : "Run again with --debug and report what it prints.",
-    stack: debug && error instanceof Error ? error.stack : undefined,
-  });
+  try {
+    out.error(known ? message : `unexpected failure: ${message}`, {
+      code: known ? error.code : "internal",
+      hint: known ? error.hint : "Run again with --debug and report what it prints.",
+      stack: debug && error instanceof Error ? error.stack : undefined,
+    });
+  } catch (failure) {
+    if (!isBrokenPipe(failure)) throw failure;
+  }
   if (!known) return exitCodes.failed;
   if (error.code === "usage") return exitCodes.usage;
   return error.code === "interrupted" ? exitCodes.interrupted : exitCodes.failed;
 }
 
-function isBrokenPipe(error: unknown): boolean {
-  return error instanceof Error && (error as NodeJS.ErrnoException).code === "EPIPE";
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
 }

@@ -4,64 +4,75 @@ import type { Define } from "../runtime.ts";
 export interface CommandEntry {
   /** The words typed, e.g. `["runs", "ls"]`. */
   readonly path: readonly [string] | readonly [string, string];
+  /** The arguments, as help shows them behind the words. */
+  readonly usage: string;
   readonly summary: string;
+  /** What people want to do, as a heading. */
   readonly group: string;
   load(): Promise<Define>;
 }
 
 /** What the first word of a two-word command stands for. */
 export const families: Readonly<Record<string, string>> = {
-  convert: "make archives of other tools' logs",
-  runs: "list, show and plot runs",
+  convert: "Make archives of other tools' logs.",
+  runs: "List, show and plot the runs of the store.",
 };
 
 export const commands: readonly CommandEntry[] = [
   {
     path: ["convert", "tensorboard"],
+    usage: "LOGDIR OUT",
     summary: "make an archive of a folder of TensorBoard logs",
-    group: "Archives",
+    group: "Bring runs in",
     load: async () => (await import("./convert-tensorboard.ts")).define,
   },
   {
     path: ["verify"],
+    usage: "ARCHIVE",
     summary: "check an archive: structure, counts, checksums, references",
-    group: "Archives",
+    group: "Bring runs in",
     load: async () => (await import("./verify.ts")).define,
   },
   {
     path: ["restore"],
+    usage: "ARCHIVE",
     summary: "put an archive's runs into the store",
-    group: "Archives",
+    group: "Bring runs in",
     load: async () => (await import("./restore.ts")).define,
   },
   {
-    path: ["backup"],
-    summary: "write runs of the store to an archive",
-    group: "Archives",
-    load: async () => (await import("./backup.ts")).define,
-  },
-  {
     path: ["runs", "ls"],
+    usage: "",
     summary: "list runs with their metrics",
-    group: "Runs",
+    group: "Look at runs",
     load: async () => (await import("./runs-ls.ts")).define,
   },
   {
     path: ["runs", "show"],
-    summary: "show one run: parameters, metrics, tags",
-    group: "Runs",
+    usage: "HASH",
+    summary: "show one run: parameters, metrics, artifacts",
+    group: "Look at runs",
     load: async () => (await import("./runs-show.ts")).define,
   },
   {
     path: ["runs", "plot"],
-    summary: "draw a metric of one or more runs in the terminal",
-    group: "Runs",
+    usage: "HASH... --metric NAME",
+    summary: "draw a metric of one or more runs",
+    group: "Look at runs",
     load: async () => (await import("./runs-plot.ts")).define,
   },
   {
+    path: ["backup"],
+    usage: "OUT",
+    summary: "write runs of the store to an archive",
+    group: "Keep them safe",
+    load: async () => (await import("./backup.ts")).define,
+  },
+  {
     path: ["inspect"],
+    usage: "[DIRECTORY]",
     summary: "print the store's keys and values, decoded",
-    group: "Store",
+    group: "Look under the hood",
     load: async () => (await import("./inspect.ts")).define,
   },
 ];

@@ -1,0 +1,23 @@
+// How the values of options are read; each names the option's mistake as a usage error.
+import { InvalidArgumentError } from "commander";
+
+/** A whole number from 0. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) throw new InvalidArgumentError("It must be a whole number.");
+  return count;
+}
+
+/** A whole number in a range, both ends allowed. */
+export function countBetween(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const count = parseCount(text);
+    if (count < low || count > high) throw new InvalidArgumentError(`It must be between ${low} and ${high}.`);
+    return count;
+  };
+}
+
+/** Gathers a repeatable option. */
+export function collect(value: string, values: readonly string[]): string[] {
+  return [...values, value];
+}

@@ -1,0 +1,59 @@
+// The help of `matyan` itself and of its families of commands; each command's own help is commander's.
+import { type CommandEntry, commands, families } from "../commands/index.ts";
+import { exitHelp } from "../runtime.ts";
+
+export function topHelp(): string {
+  const groups = [...new Set(commands.map(({ group }) => group))];
+  const width = Math.max(...commands.map((entry) => synopsis(entry).length));
+  const sections = groups.map((group) =>
+    [
+      `${group}:`,
+      ...commands
+        .filter((entry) => entry.group === group)
+        .map((entry) => `  ${synopsis(entry).padEnd(width)}  ${entry.summary}`),
+    ].join("\n"),
+  );
+  return `Usage: matyan COMMAND [options]
+
+Bring machine-learning runs into a store on this machine, look at them, and keep them safe.
+
+${sections.join("\n\n")}
+
+Options:
+  --data DIR     folder of the store (default: $MATYAN_DATA, else ./.matyan)
+  --json         print machine-readable JSON on stdout
+  -q, --quiet    print only errors and results asked for
+  --debug        print stack traces of errors
+  -V, --version  print the version
+  -h, --help     print this, or a command's own help
+
+Examples:
+  $ matyan convert tensorboard ./logs ./archives --compress
+  $ matyan restore ./archives/matyan-tb-import-20250102-030405.tar.gz
+  $ matyan runs ls --sort metric:loss
+  $ matyan runs plot 3f9c1a20 --metric loss
+
+Runs and their files are kept in ./.matyan, or where --data or MATYAN_DATA say: store.db and blobs/.
+${exitHelp}
+Help on a command: matyan COMMAND --help
+`;
+}
+
+export function familyHelp(family: string): string {
+  const members = commands.filter(({ path }) => path[0] === family);
+  const width = Math.max(...members.map((entry) => synopsis(entry).length));
+  return `Usage: matyan ${family} COMMAND [options]
+
+${families[family] ?? ""}
+
+Commands:
+${members.map((entry) => `  ${synopsis(entry).padEnd(width)}  ${entry.summary}`).join("\n")}
+
+Help on a command: matyan ${family} COMMAND --help
+`;
+}
+
+/** The words of a command with its arguments: `runs show HASH`. */
+function synopsis({ path, usage }: CommandEntry): string {
+  return [...path, usage].filter((word) => word !== "").join(" ");
+}

@@ -1,0 +1,33 @@
+// The beginnings of hashes that people type: short, and unique in the store.
+import { MatyanError } from "../../formats/error.ts";
+import type { Store } from "../store/index.ts";
+import { resolveHash } from "../store/runs.ts";
+
+const shortest = 8;
+
+/** For each hash its shortest beginning of at least 8 characters that means no other run of the store. */
+export async function shortHashes(store: Store, hashes: readonly string[]): Promise<Map<string, string>> {
+  const short = await Promise.all(hashes.map((hash) => shorten(store, hash)));
+  return new Map(hashes.map((hash, index) => [hash, short[index]!]));
+}
+
+async function shorten(store: Store, hash: string): Promise<string> {
+  for (let length = shortest; length < hash.length; length += 2) {
+    // Never between the halves of a surrogate pair.
+    const prefix = hash.slice(0, length);
+    if (prefix.isWellFormed() && (await isUnique(store, prefix))) return prefix;
+  }
+  return hash;
+}
+
+async function isUnique(store: Store, prefix: string): Promise<boolean> {
+  try {
+    await resolveHash(store, prefix);
+    return true;
+  } catch (error) {
+    // `not_found`: the run has been deleted meanwhile; its short form then doesn't matter.
+    if (error instanceof MatyanError && (error.code === "conflict" || error.code === "not_found"))
+      return error.code === "not_found";
+    throw error;
+  }
+}
