@@ -1,0 +1,159 @@
+// What the index of a run must hold, computed from its data alone, and repair towards it without a moment of emptiness.
+import { type Progress, silentProgress } from "../../formats/progress.ts";
+import { unpack } from "../../formats/tuple.ts";
+import type { ReadTransaction, Transaction } from "../kv/index.ts";
+import { experimentTerms, tagTerms } from "./associations.ts";
+import { hparamTerms } from "./attrs.ts";
+import { readTombstone } from "./deletion.ts";
+import { entityKinds, isNamed, listEntities } from "./entities.ts";
+import type { Store } from "./index.ts";
+import { diffTerms, dropRunIndexes, type IndexTerm, indexKinds, metaTerms, reverseKey, syncTerms } from "./indexes.ts";
+import { after, indexRange, runRange, type StoreKeys } from "./keys.ts";
+import { scanRunHashes } from "./listing.ts";
+import { recount } from "./namedEntities.ts";
+import { readMeta } from "./runs.ts";
+import { readTraces } from "./traces.ts";
+
+/** Changes of one transaction: each is two keys of up to a few hundred bytes. */
+const changesPerTransaction = 5_000;
+
+/**
+ * The terms that a run must be found by; none for a deleted one. A run without `created_at` (its creation never came)
+ * is found by its parameters, sequences and links, but by no list.
+ */
+export async function expectedIndexEntries(tx: ReadTransaction, store: StoreKeys, hash: string): Promise<IndexTerm[]> {
+  if ((await readTombstone(tx, store, hash)) !== undefined) return [];
+  const meta = await readMeta(tx, store, hash);
+  const names = new Set((await readTraces(tx, store, hash)).map((trace) => trace.name));
+  return [
+    ...(meta?.has("created_at") ? metaTerms(meta) : []),
+    ...(await experimentTerms(tx, store, hash)),
+    ...(await tagTerms(tx, store, hash)),
+    ...(await hparamTerms(tx, store, hash)),
+    ...[...names].map((name): IndexTerm => ["trace", name]),
+  ];
+}
+
+/** How the stored entries of a run differ from what they must be. */
+export async function indexDrift(
+  tx: ReadTransaction,
+  store: StoreKeys,
+  hash: string,
+): Promise<{ missing: IndexTerm[]; stale: IndexTerm[] }> {
+  return diffTerms(tx, store, hash, [], await expectedIndexEntries(tx, store, hash));
+}
+
+/** Repairs the entries of a run, `limit` of them at most. Returns whether all are right now; if not, call again. */
+export async function reindexRun(
+  tx: Transaction,
+  store: StoreKeys,
+  hash: string,
+  limit = changesPerTransaction,
+): Promise<{ changes: number; done: boolean }> {
+  return syncTerms(tx, store, hash, [], await expectedIndexEntries(tx, store, hash), limit);
+}
+
+export interface ReindexOptions {
+  /** Goes on behind this run. */
+  readonly after?: string;
+  /** Called with each run done: what `after` takes. */
+  readonly onRun?: (hash: string) => void;
+  readonly progress?: Progress;
+  /** Stops between two transactions. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Repairs the whole index run by run: look-ups stay right meanwhile. Then removes entries of runs that are gone and
+ * entries without a twin, and recounts experiments and tags. Deletes no data. It may be stopped and begun again anywhere.
+ */
+export async function reindexStore(
+  store: Store,
+  options: ReindexOptions = {},
+): Promise<{ runs: number; changes: number }> {
+  const { progress = silentProgress, signal } = options;
+  let runs = 0;
+  let changes = 0;
+  progress.stage("runs");
+  for await (const hashes of scanRunHashes(store, options.after === undefined ? {} : { after: options.after }))
+    for (const hash of hashes) {
+      for (let done = false; !done; ) {
+        signal?.throwIfAborted();
+        const step = await store.database.transact((tx) => reindexRun(tx, store, hash));
+        changes += step.changes;
+        done = step.done;
+      }
+      runs++;
+      progress.advance(1);
+      options.onRun?.(hash);
+    }
+  progress.stage("entries of runs that are gone");
+  changes += await dropLostRuns(store, signal);
+  changes += await dropUntwinned(store, signal);
+  progress.stage("counts");
+  for (const kind of entityKinds) {
+    if (!isNamed(kind)) continue;
+    const ids: string[] = [];
+    await store.database.snapshot(async (tx) => {
+      for await (const { id } of listEntities(tx, store, kind)) ids.push(id);
+    });
+    for (const id of ids) {
+      signal?.throwIfAborted();
+      await recount(store, kind, id);
+    }
+  }
+  return { runs, changes };
+}
+
+/** Walks the reverse index from run to run and drops the entries of those without data. */
+async function dropLostRuns(store: Store, signal: AbortSignal | undefined): Promise<number> {
+  const { end, begin: start } = indexRange(store, "_rev");
+  let dropped = 0;
+  for (let begin = start; ; ) {
+    signal?.throwIfAborted();
+    const step = await store.database.transact(async (tx) => {
+      const [entry] = await tx.firstOfEach([{ begin, end }]);
+      if (entry === undefined) return undefined;
+      const [, hash] = unpack(entry[0], store.dirs.indexes.length);
+      if (typeof hash !== "string") return { count: 0, next: after(entry[0]) };
+      const next = indexRange(store, "_rev", hash).end;
+      const [data] = await tx.firstOfEach([runRange(store, hash)]);
+      if (data !== undefined) return { count: 0, next };
+      const count = await dropRunIndexes(tx, store, hash, changesPerTransaction);
+      return { count, next: count < changesPerTransaction ? next : begin };
+    });
+    if (step === undefined) return dropped;
+    dropped += step.count;
+    begin = step.next;
+  }
+}
+
+/** Removes forward entries without a twin: after the runs were repaired, nothing true lacks one. */
+async function dropUntwinned(store: Store, signal: AbortSignal | undefined): Promise<number> {
+  let dropped = 0;
+  for (const kind of indexKinds) {
+    const { end, begin: start } = indexRange(store, kind);
+    for (let begin: Uint8Array | undefined = start; begin !== undefined; ) {
+      signal?.throwIfAborted();
+      const range = { begin, end };
+      const step: { count: number; next: Uint8Array | undefined } = await store.database.transact(async (tx) => {
+        const keys: Uint8Array[] = [];
+        for await (const batch of tx.range(range, { limit: 2_000 })) for (const [key] of batch) keys.push(key);
+        const twins = await tx.getMany(keys.map((key) => twinOf(store, key)));
+        const lost = keys.filter((_, i) => twins[i] === undefined);
+        for (const key of lost) tx.clear(key);
+        return { count: lost.length, next: keys.length < 2_000 ? undefined : after(keys.at(-1)!) };
+      });
+      dropped += step.count;
+      begin = step.next;
+    }
+  }
+  return dropped;
+}
+
+function twinOf(store: StoreKeys, key: Uint8Array): Uint8Array {
+  const elements = unpack(key, store.dirs.indexes.length);
+  const hash = elements.pop();
+  // A key that no entry can have is its own twin: left to `matyan inspect`.
+  return typeof hash === "string" ? reverseKey(store, hash, elements) : key;
+}
