@@ -146,5 +146,5 @@ describe.each(engines.map((engine) => [engine.name, engine] as const))("%s", (_,
       }),
       { numRuns: 150 },
     );
-  });
+  }, 60_000);
 });

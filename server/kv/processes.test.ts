@@ -49,7 +49,7 @@ test("three processes that create one store at one moment and count in it lose n
   expect(await counter(database)).toBe(700);
   await database.close();
   expect(existsSync(`${path}-wal`)).toBe(false);
-});
+}, 60_000);
 
 test("two stores opened on one file in one process take turns too", async () => {
   const [one, other] = [
@@ -66,7 +66,7 @@ test("two stores opened on one file in one process take turns too", async () => 
   await Promise.all(work);
   expect(await counter(other)).toBe(40);
   await Promise.all([one.close(), other.close()]);
-});
+}, 60_000);
 
 test("a writer killed at any moment leaves all that it acknowledged, and no part of a transaction", async () => {
   let last = 0;
@@ -104,7 +104,7 @@ test("a writer killed at any moment leaves all that it acknowledged, and no part
     expect(sqlite.query("PRAGMA integrity_check").values()).toEqual([["ok"]]);
     sqlite.close();
   }
-});
+}, 60_000);
 
 test("a reader goes on while another process writes, and each of its snapshots is whole", async () => {
   const database = await openEmbedded({ path, durability: "full" });
@@ -131,4 +131,4 @@ test("a reader goes on while another process writes, and each of its snapshots i
   expect(longest).toBeLessThan(5_000);
   expect(await counter(database)).toBe(150);
   await database.close();
-});
+}, 60_000);

@@ -196,14 +196,14 @@ export class SqliteDatabase implements Database {
     }
   }
 
-  /** BEGIN alone takes no snapshot: the first read does. */
+  /** BEGIN alone takes no snapshot: the first read does. The schema is on page 1, so that damage elsewhere does not matter yet. */
   #beginRead(reader: Connection): void {
     try {
       reader.run("BEGIN");
     } catch (error) {
       throw explain(error, this.#path);
     }
-    reader.values("SELECT k FROM kv LIMIT 1", []);
+    reader.values("SELECT 1 FROM sqlite_schema LIMIT 1", []);
   }
 
   #release(reader: Connection): void {
@@ -231,7 +231,8 @@ export class SqliteDatabase implements Database {
             hint: "The store must lie on a local file system with shared memory; a network share has none.",
           },
         );
-      writer.values("SELECT k, v FROM kv LIMIT 1", []);
+      // The schema alone: from a store with damaged pages the others can still be read.
+      writer.values("SELECT k, v FROM kv LIMIT 0", []);
       return writer;
     } catch (error) {
       writer.close();

@@ -36,7 +36,8 @@ export function explain(error: unknown, path: string): unknown {
     const [code, what, hint] = known;
     return new MatyanError(code, `store '${path}' ${what} (${error.message})`, { hint, cause: error });
   }
-  if (/no such (table|column)/.test(error.message))
+  // Our statements are fixed: where one is refused for these reasons, the schema in the file is not ours any more.
+  if (/no such (table|column)|unsupported file format/.test(error.message))
     return new MatyanError("corrupt", `store '${path}' is damaged (${error.message})`, { hint: damaged, cause: error });
   return error;
 }

@@ -10,6 +10,7 @@ import { createTable } from "./statements.ts";
 export const applicationId = 0x4d74796e;
 /** The header's user_version: what the tables are like. Programs refuse a newer one. */
 export const formatVersion = 1;
+const pageSize = 4096;
 
 /**
  * Makes sure that `path` is a store of a version that this program knows.
@@ -39,8 +40,9 @@ export function ensureStoreFile(path: string, create: boolean): void {
       size = sizeOf(path);
     }
   }
-  if (size === 0)
-    throw new MatyanError("corrupt", `store '${path}' is an empty file`, {
+  // SQLite takes a file shorter than its header for a new database.
+  if (size === undefined || size < pageSize)
+    throw new MatyanError("corrupt", `'${path}' is not a store: it has ${size ?? 0} bytes`, {
       hint: "Restore a backup. If it never held anything, delete the file and run the command again.",
     });
   checkHeader(path);
@@ -93,7 +95,7 @@ function createStoreFile(path: string): void {
 function writeEmptyStore(path: string): void {
   const database = new Database(path, { readwrite: true, create: false });
   try {
-    database.run("PRAGMA page_size = 4096");
+    database.run(`PRAGMA page_size = ${pageSize}`);
     database.run(`PRAGMA application_id = ${applicationId}`);
     database.run(createTable);
     database.run(`PRAGMA user_version = ${formatVersion}`);
