@@ -36,7 +36,7 @@ export function parseDocument(bytes: Uint8Array, label: string): Value {
 }
 
 /** Checks what the reader cannot do without (backup-convert.md 1.5, 1.14). */
-export function checkManifest(manifest: Value, label: string): ValueMap {
+export function requireVersion(manifest: Value, label: string): ValueMap {
   if (!isMap(manifest)) throw new MatyanError("corrupt", `${label} is not a JSON object`);
   const version = manifest.get("format_version");
   if (version !== 1n) {

@@ -1,4 +1,7 @@
 // The archive: what backups and conversions write, and restore, verify and people read (backup-convert.md 1; docs/archive.md).
+
+export type { VerifyResult } from "./archiveCheck.ts";
+export type { Fault } from "./faults.ts";
 export { openArchive } from "./reader.ts";
 export { formatRecord, recordPrefix } from "./recordText.ts";
 export type {
@@ -19,4 +22,5 @@ export type {
   RunWriter,
   SequenceRecord,
 } from "./types.ts";
+export { type VerifyOptions, verifyArchive } from "./verify.ts";
 export { createArchive } from "./writer.ts";

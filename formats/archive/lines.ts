@@ -14,18 +14,33 @@ export async function* readLines(
   source: AsyncIterable<Uint8Array>,
   maxBytes: number = maxLineBytes,
 ): AsyncGenerator<Line> {
-  const carry = new Carry(maxBytes);
-  let number = 0;
-  for await (const chunk of source) {
+  const splitter = new LineSplitter(maxBytes);
+  for await (const chunk of source) yield* splitter.push(chunk);
+  yield* splitter.end();
+}
+
+/** The same for a caller that has the chunks. Each generator is to be run to its end before the next call. */
+export class LineSplitter {
+  readonly #carry: Carry;
+  #number = 0;
+
+  constructor(maxBytes: number = maxLineBytes) {
+    this.#carry = new Carry(maxBytes);
+  }
+
+  *push(chunk: Uint8Array): Generator<Line> {
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      const bytes = carry.join(chunk.subarray(start, end), ++number);
-      yield { bytes, number };
+      yield { bytes: this.#carry.join(chunk.subarray(start, end), ++this.#number), number: this.#number };
       start = end + 1;
     }
-    carry.keep(chunk.subarray(start), number + 1);
+    this.#carry.keep(chunk.subarray(start), this.#number + 1);
   }
-  if (carry.size > 0) yield { bytes: carry.join(new Uint8Array(0), ++number), number };
+
+  *end(): Generator<Line> {
+    if (this.#carry.size > 0)
+      yield { bytes: this.#carry.join(new Uint8Array(0), ++this.#number), number: this.#number };
+  }
 }
 
 /** The beginning of a line whose end is in a later chunk. */

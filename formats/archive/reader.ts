@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MatyanError, messageOf } from "../error.ts";
-import { parseJson } from "../json.ts";
-import { isMap, type Value, type ValueMap } from "../value.ts";
-import { checkManifest, readDocument } from "./document.ts";
+import type { Value, ValueMap } from "../value.ts";
+import { readDocument, requireVersion } from "./document.ts";
+import { parseEntity } from "./entityLine.ts";
 import { guard } from "./fileSink.ts";
 import { fileSize, isPlainFolder, listFolder, readChunks } from "./folder.ts";
 import { entitiesName, manifestName, runDocuments, segmentFault, sequencesName } from "./layout.ts";
@@ -57,7 +57,7 @@ async function openFolder(folder: string, label: string, options: OpenOptions, t
   const parsed = await readDocument(join(folder, manifestName), name);
   if (parsed === undefined)
     throw new MatyanError("corrupt", `${label} has no ${manifestName}: it is no archive, or not a whole one`);
-  const manifest = checkManifest(parsed, name);
+  const manifest = requireVersion(parsed, name);
   const runHashes = namedRuns(manifest, name);
   compareRuns(folder, label, runHashes);
   return new FolderReader(folder, label, manifest, runHashes, options, temp);
@@ -127,8 +127,16 @@ class FolderReader implements ArchiveReader {
     if (size === undefined) return;
     for await (const { bytes, number } of readLines(readChunks(path, size))) {
       this.#options.signal?.throwIfAborted();
-      const entity = parseEntity(bytes, number, `${this.#label}/${entitiesName}`);
+      const entity = this.#entity(bytes, number);
       if (entity !== undefined) yield entity;
+    }
+  }
+
+  #entity(bytes: Uint8Array, line: number): ArchiveEntity | undefined {
+    try {
+      return parseEntity(bytes, line);
+    } catch (cause) {
+      throw new MatyanError("corrupt", `${this.#label}/${entitiesName}:${line}: ${messageOf(cause)}`, { cause });
     }
   }
 
@@ -148,25 +156,6 @@ class FolderReader implements ArchiveReader {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** A line of entities.jsonl; undefined for a blank one. Throws `corrupt`. */
-export function parseEntity(bytes: Uint8Array, line: number, label: string): ArchiveEntity | undefined {
-  const text = Buffer.from(bytes);
-  if (text.toString("latin1").trim() === "") return undefined;
-  const fault = (what: string, cause?: unknown) => new MatyanError("corrupt", `${label}:${line}: ${what}`, { cause });
-  let value: Value;
-  try {
-    value = parseJson(text);
-  } catch (error) {
-    throw fault(messageOf(error).replace("at line 1, ", "at "), error);
-  }
-  if (!isMap(value)) throw fault("not a JSON object");
-  const kind = value.get("entity_type");
-  const data = value.get("data");
-  if (typeof kind !== "string") throw fault("entity_type is missing or not a string");
-  if (!isMap(data)) throw fault("data is missing or not an object");
-  return { kind, data, line };
 }
 
 class FolderRun implements RunReader {

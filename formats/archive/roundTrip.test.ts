@@ -3,8 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
-import { mapOf, type Value } from "../value.ts";
+import { mapOf } from "../value.ts";
 import { type ArchiveReader, createArchive, openArchive, type SequenceRecord } from "./index.ts";
 
 const time = new Date("2026-11-22T10:49:30.790Z");

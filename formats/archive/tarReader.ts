@@ -4,24 +4,11 @@ import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
 import { MatyanError, messageOf } from "../error.ts";
-import { ioError } from "./fileSink.ts";
+import type { ArchiveEntry } from "./entries.ts";
 import { isJunk, pathFault } from "./layout.ts";
+import { feedAll } from "./streamFeed.ts";
 
 const chunkBytes = 1 << 18;
-
-export interface TarMember {
-  /** As the tar has it. */
-  readonly name: string;
-  /** Below the archive's top folder; empty for the top folder itself. Only to be used without a fault. */
-  readonly path: string;
-  /** Why this member must not be used: its path leaves the archive, or it is a link or device. */
-  readonly fault: string | undefined;
-  readonly isFolder: boolean;
-  /** Bytes. */
-  readonly size: number;
-  /** Chunks that stay valid. What is left of them is skipped when the next member is asked for. */
-  readonly body: AsyncIterable<Uint8Array>;
-}
 
 export interface TarOptions {
   /** Names the tar in errors. */
@@ -33,20 +20,25 @@ export interface TarOptions {
   readonly onOpenEnd?: () => void;
 }
 
+/** The tar itself is damaged, cut short or unreadable: nothing that follows can be read. */
+export class TarError extends MatyanError {}
+
 /** A tar file's bytes. */
 export function fileBytes(path: string): AsyncIterable<Uint8Array> {
   return createReadStream(path, { highWaterMark: chunkBytes });
 }
 
 /**
- * Files and folders of the archive in the tar, in its order. Throws `corrupt` when the tar or its gzip wrapping is damaged
+ * Files and folders of the archive in the tar, in its order. Throws `TarError` when the tar or its gzip wrapping is damaged
  * or cut short, naming the last member seen.
  */
-export async function* readTar(source: AsyncIterable<Uint8Array>, options: TarOptions): AsyncGenerator<TarMember> {
+export async function* readTar(source: AsyncIterable<Uint8Array>, options: TarOptions): AsyncGenerator<ArchiveEntry> {
   const tar = extract();
   const end = { zeros: 0 };
   // Whoever stops first stops the other: an error of the source reaches the loop below through the extractor.
-  const feeding = feed(tar, watchEnd(unpackGzip(watchRead(source, options)), end));
+  const feeding = feedAll(watchEnd(unpackGzip(watchRead(source, options)), end), tar).catch((error) =>
+    tar.destroy(error instanceof Error ? error : new Error(String(error))),
+  );
   const paths = new MemberPaths();
   let last = "";
   try {
@@ -54,22 +46,34 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, options: TarOp
       options.signal?.throwIfAborted();
       const { header } = entry;
       last = header.name;
-      const path = paths.below(header.name, header.type === "directory");
-      const fault = memberFault(header, path);
       const isFolder = header.type === "directory";
+      const path = paths.below(header.name, isFolder);
+      const fault = memberFault(header, path);
       if (fault !== undefined || !isJunk(path)) {
-        yield { name: header.name, path, fault, isFolder, size: header.size, body: entry as AsyncIterable<Uint8Array> };
+        yield { name: header.name, path, fault, isFolder, size: header.size, body: memberBody(entry, options, last) };
       }
       if (!entry.destroyed) for await (const _ of entry);
     }
-    if (end.zeros < 512) options.onOpenEnd?.();
+    if (end.zeros < 512 && last !== "") options.onOpenEnd?.();
   } catch (error) {
     throw tarError(error, options, last);
   } finally {
     tar.destroy(null);
     await feeding;
   }
-  if (last === "") throw new MatyanError("corrupt", `${options.label} is empty: it holds no archive`);
+  if (last === "") throw new TarError("corrupt", `${options.label} is empty: it holds no archive`);
+}
+
+async function* memberBody(
+  entry: AsyncIterable<unknown>,
+  options: TarOptions,
+  name: string,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of entry) if (chunk instanceof Uint8Array) yield chunk;
+  } catch (error) {
+    throw tarError(error, options, name);
+  }
 }
 
 function memberFault(header: Header, path: string): string | undefined {
@@ -98,20 +102,6 @@ class MemberPaths {
     if (this.#top === "") return path;
     if (path === this.#top) return "";
     return path.startsWith(`${this.#top}/`) ? path.slice(this.#top.length + 1) : `../${path}`;
-  }
-}
-
-async function feed(tar: ReturnType<typeof extract>, source: AsyncIterable<Uint8Array>): Promise<void> {
-  const closed = new Promise<void>((resolve) => tar.once("close", () => resolve()));
-  try {
-    for await (const chunk of source) {
-      if (tar.destroyed) return;
-      if (!tar.write(chunk))
-        await Promise.race([closed, new Promise<void>((resolve) => tar.once("drain", () => resolve()))]);
-    }
-    tar.end();
-  } catch (error) {
-    tar.destroy(error instanceof Error ? error : new Error(String(error)));
   }
 }
 
@@ -178,18 +168,14 @@ function tarError(error: unknown, { label, signal }: TarOptions, last: string): 
   const where = last === "" ? "at its beginning" : `in or after member ${JSON.stringify(last)}`;
   const options = { cause: error, hint: "Get the file anew: it was cut short or changed on its way." };
   if (code.startsWith("Z_") || code.startsWith("ERR_")) {
-    return new MatyanError(
+    return new TarError(
       "corrupt",
       `${label}: the gzip data is damaged or cut short ${where} (${messageOf(error)})`,
       options,
     );
   }
-  if (code.startsWith("E")) return ioError(label, error);
+  if (code.startsWith("E")) return new TarError("io", `${label}: ${messageOf(error)}`, { cause: error });
   if (last === "")
-    return new MatyanError("corrupt", `${label} is not a tar archive (${messageOf(error)})`, { cause: error });
-  return new MatyanError(
-    "corrupt",
-    `${label}: the tar is damaged or cut short ${where} (${messageOf(error)})`,
-    options,
-  );
+    return new TarError("corrupt", `${label} is not a tar archive (${messageOf(error)})`, { cause: error });
+  return new TarError("corrupt", `${label}: the tar is damaged or cut short ${where} (${messageOf(error)})`, options);
 }

@@ -2,8 +2,9 @@
 import { closeSync, createReadStream, createWriteStream, fsyncSync, openSync, readFileSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { type Pack, pack } from "tar-stream";
+import { pack } from "tar-stream";
 import { guard, ioError } from "./fileSink.ts";
+import { feedAll } from "./streamFeed.ts";
 
 const chunkBytes = 1 << 18;
 
@@ -45,7 +46,9 @@ export class TarGzipWriter {
         return;
       }
       const entry = this.#pack.entry(header, done);
-      feed(entry, source).catch((error) => this.#pack.destroy(ioError(source, error)));
+      feedAll(createReadStream(source, { highWaterMark: chunkBytes }), entry).catch((error) =>
+        this.#pack.destroy(ioError(source, error)),
+      );
     });
   }
 
@@ -80,11 +83,4 @@ export class TarGzipWriter {
       throw this.#failure ?? ioError(this.#path, error);
     }
   }
-}
-
-async function feed(entry: ReturnType<Pack["entry"]>, source: string): Promise<void> {
-  for await (const chunk of createReadStream(source, { highWaterMark: chunkBytes })) {
-    if (!entry.write(chunk)) await new Promise<void>((resolve) => entry.once("drain", () => resolve()));
-  }
-  entry.end();
 }

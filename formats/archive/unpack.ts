@@ -2,9 +2,10 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MatyanError } from "../error.ts";
+import type { ArchiveEntry } from "./entries.ts";
 import { guard, ioError } from "./fileSink.ts";
 import { readChunks } from "./folder.ts";
-import { readTar, type TarMember, type TarOptions } from "./tarReader.ts";
+import { readTar, type TarOptions } from "./tarReader.ts";
 
 /**
  * Writes the archive in the tar to `folder`, which is empty and the caller's alone. Throws `corrupt` naming the member
@@ -32,7 +33,7 @@ export async function unpackTar(source: AsyncIterable<Uint8Array>, folder: strin
   }
 }
 
-async function writeMember(member: TarMember, path: string, options: TarOptions): Promise<void> {
+async function writeMember(member: ArchiveEntry, path: string, options: TarOptions): Promise<void> {
   const fd = create(path);
   if (fd === undefined) {
     if (!(await holds(path, member.body))) throw conflict(member, options);
@@ -72,7 +73,7 @@ async function digest(source: AsyncIterable<Uint8Array>): Promise<string> {
   return hash.digest("hex");
 }
 
-function conflict(member: TarMember, { label }: TarOptions): MatyanError {
+function conflict(member: ArchiveEntry, { label }: TarOptions): MatyanError {
   return new MatyanError(
     "corrupt",
     `${label}: member ${JSON.stringify(member.name)} is there twice, with different content`,
