@@ -198,7 +198,7 @@ class Parser {
       if (byte === 0x22) break;
       if (byte === undefined) this.fail("a string has no end", start - 1);
       if (byte < 0x20) this.fail("a control character must be escaped", at);
-      if (byte === 0x5c) this.#checkEscape(++at);
+      if (byte === 0x5c) this.#checkEscape(++at, start);
       at++;
     }
     this.#at = at + 1;
@@ -206,9 +206,9 @@ class Parser {
     return JSON.parse(this.#unicode(start - 1, at + 1)) as string;
   }
 
-  #checkEscape(at: number): void {
+  #checkEscape(at: number, start: number): void {
     const name = this.#bytes[at];
-    if (name === undefined) this.fail("a string has no end", at - 1);
+    if (name === undefined) this.fail("a string has no end", start - 1);
     if (name === 0x75) {
       for (let i = at + 1; i <= at + 4; i++)
         if (!isHexDigit(this.#bytes[i])) this.fail("four hex digits are expected", i);

@@ -93,9 +93,7 @@ class Writer {
 
   #container(value: Value[] | ValueMap, depth: number): void {
     if (depth >= maxDepth)
-      throw new MatyanError("too_large", `a value is nested more than ${maxDepth} deep`, {
-        hint: "Flatten the value.",
-      });
+      throw new MatyanError("too_large", `a value is nested more than ${maxDepth} deep`, { hint: "Flatten it." });
     if (Array.isArray(value)) {
       this.#head(value.length, 0x90, 16, 0xdb);
       for (const item of value) this.value(item, depth + 1);
@@ -216,11 +214,7 @@ const scratch = new Writer();
 
 function outOfRange(value: bigint): MatyanError {
   const text = String(value);
-  return new MatyanError(
-    "too_large",
-    `the integer ${text.length > 40 ? `${text.slice(0, 40)}...` : text} does not fit into 64 bits`,
-    {
-      hint: "Store it as a float or as text.",
-    },
-  );
+  const shown = text.length > 40 ? `${text.slice(0, 40)}... (${text.length} characters)` : text;
+  const message = `the integer ${shown} does not fit into 64 bits`;
+  return new MatyanError("too_large", message, { hint: "Store it as a float or as text." });
 }

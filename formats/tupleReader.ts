@@ -83,9 +83,10 @@ export class TupleReader {
     let count = type - code.zero;
     const negative = count < 0;
     const mask = negative ? 0xff : 0;
-    if (type === code.negativeBig || type === code.positiveBig) {
+    const longForm = type === code.negativeBig || type === code.positiveBig;
+    if (longForm) {
       count = (this.#take(1)[0] ?? 0) ^ mask;
-      if (count <= 8) throw corrupt(start, `an integer of ${count} bytes is in the form for more than 8`);
+      if (count < 8) throw corrupt(start, `an integer of ${count} bytes is in the form for more than 8`);
     } else if (negative) count = -count;
     if (count === 0) return 0n;
     const from = this.at;
@@ -98,6 +99,8 @@ export class TupleReader {
     }
     let size = 0n;
     for (let i = from; i < this.at; i++) size = (size << 8n) | BigInt(bytes[i]! ^ mask);
+    // Bindings differ on the form of 2^64-1 alone, so both of its forms are read.
+    if (longForm && size < 0xffffffffffffffffn) throw corrupt(start, "an integer of 8 bytes is in the form for more");
     return negative ? -size : size;
   }
 
@@ -146,7 +149,7 @@ export class TupleReader {
       end++;
     }
     this.at = end + 1;
-    if (escapes === 0) return bytes.slice(from, end);
+    if (escapes === 0) return new Uint8Array(bytes.subarray(from, end));
     const plain = new Uint8Array(end - from - escapes);
     for (let source = from, target = 0; source < end; source++) {
       plain[target++] = bytes[source]!;
@@ -175,7 +178,7 @@ export class TupleReader {
   #take(count: number): Uint8Array {
     const from = this.at;
     this.#skip(count);
-    return this.#bytes.slice(from, this.at);
+    return new Uint8Array(this.#bytes.subarray(from, this.at));
   }
 
   #skip(count: number): void {

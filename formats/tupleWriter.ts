@@ -169,16 +169,13 @@ export class TupleWriter {
     let hex = (negative ? -value : value).toString(16);
     if (hex.length & 1) hex = `0${hex}`;
     const count = hex.length / 2;
-    if (count > 0xff)
-      throw new MatyanError(
-        "too_large",
-        `an integer of ${count} bytes does not fit into a key; the limit is 255 bytes`,
-        {
-          hint: "Store it as a string.",
-        },
-      );
+    if (count > 0xff) {
+      const message = `an integer of ${count} bytes does not fit into a key; the limit is 255 bytes`;
+      throw new MatyanError("too_large", message, { hint: "Store it as a string." });
+    }
     const mask = negative ? 0xff : 0;
-    if (count <= 8) this.#byte(negative ? code.zero - count : code.zero + count);
+    // FoundationDB's Python binding, which wrote the existing stores, uses the long form from 2^64-1 on.
+    if (count <= 8 && hex !== "ffffffffffffffff") this.#byte(negative ? code.zero - count : code.zero + count);
     else this.#byte(negative ? code.negativeBig : code.positiveBig).#byte(count ^ mask);
     this.#room(count);
     for (let i = 0; i < hex.length; i += 2)
