@@ -1,6 +1,6 @@
 // A few points that stand for a whole sequence, at a cost of the result and not of the history (storage.md 6.2).
 import type { Value } from "../../formats/value.ts";
-import type { KeyValue, ReadTransaction } from "../kv/index.ts";
+import type { KeyRange, KeyValue, ReadTransaction } from "../kv/index.ts";
 import type { StoreKeys } from "./keys.ts";
 import { decodeStored, loadStored } from "./largeValues.ts";
 import {
@@ -83,8 +83,9 @@ class Finder {
 
   /** The first point at or behind each target, without repeats. */
   async spread(range: { from: bigint; to: bigint }, count: number): Promise<Found[]> {
-    const found = await this.#first(targets(range.from, range.to, count).map((step) => ({ from: step, to: range.to })));
-    return distinct(found);
+    const { end } = stepRange(this.#prefix, range);
+    const steps = targets(range.from, range.to, count);
+    return distinct(await this.#firstOf(steps.map((step) => ({ begin: stepKey(this.#prefix, step), end }))));
   }
 
   /** Adds points from the widest gaps until there are `count`. Each seek finds a point or proves a part empty. */
@@ -129,12 +130,16 @@ class Finder {
     return found.sort((a, b) => order(a.step, b.step));
   }
 
-  async #first(ranges: readonly StepRange[], reverse = false): Promise<(Found | undefined)[]> {
-    if (ranges.length === 0) return [];
-    const pairs = await this.#tx.firstOfEach(
+  #first(ranges: readonly StepRange[], reverse = false): Promise<(Found | undefined)[]> {
+    return this.#firstOf(
       ranges.map((range) => stepRange(this.#prefix, range)),
       reverse,
     );
+  }
+
+  async #firstOf(ranges: readonly KeyRange[], reverse = false): Promise<(Found | undefined)[]> {
+    if (ranges.length === 0) return [];
+    const pairs = await this.#tx.firstOfEach(ranges, reverse);
     return pairs.map((pair) => (pair === undefined ? undefined : { step: stepOf(pair[0], this.#prefix.length), pair }));
   }
 }

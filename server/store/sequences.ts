@@ -53,8 +53,13 @@ export function columnPrefix(store: StoreKeys, ref: SequenceRef, column: Column)
   return prefix;
 }
 
-export function stepKey(prefix: Uint8Array, step: bigint): Uint8Array {
-  return new TupleWriter(prefix.length + 16).raw(prefix).integer(step).finish();
+export function stepKey(prefix: Uint8Array, step: bigint | number): Uint8Array {
+  const small = Number(step);
+  if (small < 0 || small > 0xffffffff) return new TupleWriter(prefix.length + 16).raw(prefix).integer(step).finish();
+  const key = new Uint8Array(prefix.length + 1 + stepBytes(small));
+  key.set(prefix);
+  putStep(key, prefix.length, small);
+  return key;
 }
 
 export function stepRange(prefix: Uint8Array, range: StepRange = {}): KeyRange {
@@ -192,10 +197,14 @@ function setColumn(
 
 /** The tuple integer of 0..2^32-1 at `at`; returns the position behind it. */
 function putStep(keys: Uint8Array, at: number, step: number): number {
-  const size = step === 0 ? 0 : (39 - Math.clz32(step)) >>> 3;
+  const size = stepBytes(step);
   keys[at++] = 0x14 + size;
   for (let shift = (size - 1) * 8; shift >= 0; shift -= 8) keys[at++] = (step >>> shift) & 0xff;
   return at;
+}
+
+function stepBytes(step: number): number {
+  return step === 0 ? 0 : (39 - Math.clz32(step)) >>> 3;
 }
 
 export interface ReadSequenceOptions extends StepRange {
