@@ -129,6 +129,12 @@ describe("parseJson", () => {
     );
   });
 
+  test("an error far into a long line shows only what is near", () => {
+    const error = refusal(() => parseJson(`\ufeff[${"1, ".repeat(1_000_000)}é, 日本]`));
+    expect([error.line, error.column, error.offset]).toEqual([1, 3_000_002, 3_000_004]);
+    expect(error.message.endsWith(', near ", 1, 1, 1, 1, 1, 1, é, 日本]"')).toBe(true);
+  });
+
   test("bytes that are not UTF-8 are refused at the first bad one", () => {
     const at = (bytes: number[]) => {
       const error = refusal(() => parseJson(new Uint8Array(bytes)));

@@ -63,11 +63,13 @@ const exactPowers = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 /** Recursive descent over bytes: plain loops, since the records of archives come through here by the million. */
 class Parser {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  readonly #start: number;
+  #at: number;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.#at = 3;
+    this.#start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+    this.#at = this.#start;
   }
 
   get length(): number {
@@ -83,14 +85,20 @@ class Parser {
 
   fail(what: string, at: number): never {
     const bytes = this.#bytes;
-    const lineStart = at === 0 ? 0 : bytes.lastIndexOf(0x0a, at - 1) + 1;
     let line = 1;
-    for (let i = bytes.indexOf(0x0a); i !== -1 && i < at; i = bytes.indexOf(0x0a, i + 1)) line++;
-    const before = lenient.decode(bytes.subarray(lineStart, at)).replace(/^\ufeff/, "");
-    const rest = lenient.decode(bytes.subarray(at, at + 80)).split("\n", 1)[0] ?? "";
-    // Whole characters, so that the snippet never shows half of one.
-    const snippet = [...before].slice(-20).join("") + [...rest].slice(0, 20).join("");
-    throw new JsonError(what, { line, column: [...before].length + 1, offset: at }, snippet);
+    let column = 1;
+    for (let i = this.#start; i < at; i++) {
+      if (bytes[i] === 0x0a) {
+        line++;
+        column = 1;
+      } else if ((bytes[i]! & 0xc0) !== 0x80) column++; // the first byte of a character
+    }
+    // Whole characters of this line only, about 20 to either side, however long the line is.
+    const from = Math.max(this.#start, bytes.lastIndexOf(0x0a, Math.max(at - 1, 0)) + 1, at - 80);
+    const before = lenient.decode(bytes.subarray(Math.min(from, at), at));
+    const after = lenient.decode(bytes.subarray(at, at + 80)).split("\n", 1)[0] ?? "";
+    const snippet = [...before].slice(-20).join("") + [...after].slice(0, 20).join("");
+    throw new JsonError(what, { line, column, offset: at }, snippet);
   }
 
   #value(depth: number): Value {
