@@ -1,0 +1,149 @@
+// `matyan restore`: the runs and entities of an archive into the store.
+import { openArchive } from "../../formats/archive/index.ts";
+import { type RestoreReport, type RunOutcome, restore } from "../../server/archive/restore.ts";
+import type { OnConflict, RunAction } from "../../server/archive/restoreDecide.ts";
+import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
+import { openEmbeddedStack } from "../../server/embedded.ts";
+import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
+import { groupDigits, shortBytes } from "../ui/numbers.ts";
+
+interface Options {
+  readonly dryRun?: boolean;
+  readonly skipEntities?: boolean;
+  readonly skipBlobs?: boolean;
+  readonly onConflict: OnConflict;
+}
+
+const notes = `
+A run becomes visible when all of it is there. Run again after an interruption, the restore goes on where it stopped;
+run again after it was done, it changes nothing. A run that is damaged in the archive is left out as a whole, the others
+are restored, and the exit code is 1. Experiments and tags that the store has under another id are found by name, and
+the archive's runs belong to those; entities and settings that differ stay as they are, unless with --on-conflict replace.
+Run counts follow from the runs that are there. A run that was deleted here, or whose deletion had been asked for when
+it was backed up, comes back as a run like any other. Check an archive before with: matyan verify ARCHIVE`;
+
+export const define: Define = (command) => {
+  command
+    .argument("<archive>", "folder, .tar.gz, .tgz or .tar; - reads a tar from standard input")
+    .option("--dry-run", "read all of the archive, say what would be done, and write nothing")
+    .option("--skip-entities", "only runs: no experiments, tags, dashboards, reports, notes, settings")
+    .option("--skip-blobs", "without images, audio and artifacts")
+    .addOption(
+      command
+        .createOption(
+          "--on-conflict <way>",
+          "runs that the store has: skip keeps them, replace takes the archive's, fail refuses to begin",
+        )
+        .choices(["skip", "replace", "fail"])
+        .default("skip"),
+    )
+    .addHelpText("after", notes)
+    .addHelpText(
+      "after",
+      examples(
+        "matyan restore backups/matyan-backup-20261122-104930.tar.gz",
+        "matyan restore backups/matyan-backup-20261122-104930 --dry-run",
+        "ssh host cat backup.tar.gz | matyan restore - --on-conflict replace",
+      ),
+    )
+    .action(execute<[string], Options>(runRestore));
+};
+
+async function runRestore({ out, progress, config, signal }: Context, options: Options, path: string): Promise<number> {
+  const dryRun = options.dryRun ?? false;
+  await using archive = await openArchive(path, { signal });
+  await using stack = await openEmbeddedStack(config, { missing: dryRun ? "empty" : "create" });
+  const report = await restore({
+    archive,
+    store: stack.store,
+    blobs: stack.blobs,
+    dryRun,
+    skipEntities: options.skipEntities,
+    skipBlobs: options.skipBlobs,
+    onConflict: options.onConflict,
+    now: Date.now() / 1000,
+    progress,
+    signal,
+    onRun(outcome) {
+      const text = describeRun(outcome, dryRun);
+      if (outcome.action === "fail") out.warn(text);
+      else out.info(text);
+      for (const note of outcome.notes) out.info(`  ${note}`);
+      out.record(runToJson(outcome));
+    },
+    onEntity(outcome) {
+      if (dryRun || (outcome.action !== "create" && outcome.action !== "same"))
+        out.info(describeEntity(outcome, dryRun));
+      out.record(entityToJson(outcome));
+    },
+  });
+  for (const { setting, action } of report.settings) {
+    if (dryRun || action === "keep") out.info(`setting ${setting}: ${entityWords(dryRun)[action]}`);
+    out.record({ type: "setting", setting, action });
+  }
+  out.info(summary(report));
+  out.record(reportToJson(report));
+  return report.failures.length > 0 ? exitCodes.failed : exitCodes.done;
+}
+
+function runWords(dryRun: boolean): Record<RunAction, string> {
+  return {
+    create: dryRun ? "would be restored" : "restored",
+    continue: dryRun ? "would be completed" : "completed",
+    replace: dryRun ? "would be replaced" : "replaced",
+    same: "unchanged",
+    keep: "skipped",
+    nothing: "skipped",
+    fail: dryRun ? "would fail" : "failed",
+  };
+}
+
+function entityWords(dryRun: boolean): Record<EntityOutcome["action"], string> {
+  return {
+    create: dryRun ? "would be created" : "created",
+    same: "unchanged",
+    keep: "differs in the store, where it stays as it is",
+    replace: dryRun ? "would be replaced" : "replaced",
+    map: "is in the store under another id",
+  };
+}
+
+function describeRun({ hash, name, action, points, blobs, blobBytes, reason }: RunOutcome, dryRun: boolean): string {
+  const content = `${groupDigits(points)} points${blobs > 0 ? `, ${groupDigits(blobs)} blobs (${shortBytes(blobBytes)})` : ""}`;
+  const detail = reason ?? (action === "same" ? "" : content);
+  return `run ${hash}${name === "" ? "" : ` '${name}'`}: ${runWords(dryRun)[action]}${detail === "" ? "" : `: ${detail}`}`;
+}
+
+function describeEntity({ kind, name, archivedId, id, action }: EntityOutcome, dryRun: boolean): string {
+  const title = `${kind.replace("_", " ")} ${name === "" ? archivedId : `'${name}'`}`;
+  return `${title}: ${entityWords(dryRun)[action]}${id === archivedId ? "" : ` (${archivedId} -> ${id})`}`;
+}
+
+function summary({ dryRun, runs, points, blobs, blobBytes, failures }: RestoreReport): string {
+  const words = runWords(dryRun);
+  const actions = Object.entries(runs) as [RunAction, number][];
+  const counts = new Map<string, number>();
+  for (const [action, count] of actions)
+    if (count > 0) counts.set(words[action], (counts.get(words[action]) ?? 0) + count);
+  const parts = Array.from(counts, ([word, count]) => `${groupDigits(count)} ${count === 1 ? "run" : "runs"} ${word}`);
+  const failed = failures.length > 0 ? ` Failed: ${failures.map(({ hash }) => hash).join(", ")}.` : "";
+  const nothing = dryRun ? " Nothing was written." : "";
+  return `${parts.join(", ") || "No runs"}; ${groupDigits(points)} points, ${groupDigits(blobs)} blobs (${shortBytes(blobBytes)}).${failed}${nothing}`;
+}
+
+/**
+ * The `--json` lines, each with a `type`. `entity`: `kind`, `name`, `archived_id`, `id`, `action` (create, same, keep, replace, map). `run`: `hash`,
+ * `name`, `action` (create, continue, replace, same, keep, nothing, fail), `points`, `blobs`, `blob_bytes`, `reason`, `notes`. `setting`: `setting`,
+ * `action`. At last `summary`: `dry_run`, `runs` and `entities` (action -> count), `points`, `blobs`, `blob_bytes`, `failures`.
+ */
+function entityToJson({ kind, name, archivedId, id, action }: EntityOutcome): object {
+  return { type: "entity", kind, name, archived_id: archivedId, id, action };
+}
+
+function runToJson({ hash, name, action, points, blobs, blobBytes, reason, notes }: RunOutcome): object {
+  return { type: "run", hash, name, action, points, blobs, blob_bytes: blobBytes, reason: reason ?? null, notes };
+}
+
+function reportToJson({ dryRun, runs, entities, points, blobs, blobBytes, failures }: RestoreReport): object {
+  return { type: "summary", dry_run: dryRun, runs, entities, points, blobs, blob_bytes: blobBytes, failures };
+}

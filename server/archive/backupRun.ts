@@ -1,0 +1,103 @@
+// One run of a backup: all of its data from one snapshot of the store, then its blobs.
+import type { ArchiveWriter, RunWriter } from "../../formats/archive/types.ts";
+import { isMap, mapOf, type Value, type ValueMap } from "../../formats/value.ts";
+import type { BlobStore } from "../blobs/index.ts";
+import type { ReadTransaction } from "../kv/index.ts";
+import { runTags } from "../store/associations.ts";
+import { readAttrs } from "../store/attrs.ts";
+import { readContexts } from "../store/contexts.ts";
+import { readEntity } from "../store/entities.ts";
+import type { Store } from "../store/index.ts";
+import { readMeta } from "../store/runs.ts";
+import { readSequence } from "../store/sequences.ts";
+import { readTraces, type Trace } from "../store/traces.ts";
+import { BlobCheck, backupBlobs } from "./backupBlobs.ts";
+import { artifactReferences, blobReferences, PointLines } from "./backupLines.ts";
+
+export interface RunBackup {
+  readonly store: Store;
+  readonly archive: ArchiveWriter;
+  /** Undefined: without blobs. */
+  readonly blobs: BlobStore | undefined;
+  /** `count` more points are written. */
+  advance(count: number): void;
+  warn(message: string): void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** `gone`: deleted since it was selected. `pending`: its deletion has been asked for. Neither is in the archive. */
+export type RunBackupResult = "written" | "gone" | "pending";
+
+export async function backupRun(work: RunBackup, hash: string): Promise<RunBackupResult> {
+  const { store, blobs } = work;
+  const check = blobs === undefined ? undefined : await BlobCheck.of(blobs, hash);
+  const run = await store.database.snapshot(async (tx) => {
+    const meta = await readMeta(tx, store, hash);
+    if (meta === undefined) return "gone";
+    if (meta.get("pending_deletion") === true) return "pending";
+    const run = await work.archive.run(hash);
+    await writeDocuments(tx, work, run, meta, check);
+    await writePoints(tx, work, run, check);
+    return run;
+  });
+  if (typeof run === "string") return run;
+  if (blobs !== undefined) {
+    const left = await backupBlobs(blobs, run, () => work.signal?.throwIfAborted());
+    for (const { key, reason } of left) work.warn(`the blob '${key}' is not in the backup: ${reason}`);
+  }
+  await run.close();
+  return "written";
+}
+
+async function writeDocuments(
+  tx: ReadTransaction,
+  work: RunBackup,
+  run: RunWriter,
+  meta: ValueMap,
+  check: BlobCheck | undefined,
+): Promise<void> {
+  const { store } = work;
+  await run.json("run.json", meta);
+  const attrs = (await readAttrs(tx, store, run.hash)) ?? new Map();
+  await run.json("attrs.json", attrs);
+  if (check !== undefined && isMap(attrs)) await report(work, run.hash, check, artifactReferences(attrs));
+  const contexts = await readContexts(tx, store, run.hash);
+  await run.json("contexts.json", new Map(Array.from(contexts, ([id, context]) => [String(id), context])));
+  await run.json("traces.json", (await readTraces(tx, store, run.hash)).map(traceEntry));
+  const tags: Value[] = [];
+  for (const id of (await runTags(tx, store, run.hash)).toSorted()) {
+    const tag = await readEntity(tx, store, "tag", id);
+    tags.push(mapOf({ id, name: tag?.get("name") }));
+  }
+  await run.extra("tags.json", tags);
+}
+
+function traceEntry({ name, contextId, dtype, last, lastStep }: Trace): ValueMap {
+  return mapOf({ name, context_id: BigInt(contextId), dtype, last, last_step: lastStep });
+}
+
+async function writePoints(
+  tx: ReadTransaction,
+  work: RunBackup,
+  run: RunWriter,
+  check: BlobCheck | undefined,
+): Promise<void> {
+  const { store, signal } = work;
+  const lines = new PointLines(run.records());
+  for (const { contextId, name } of await readTraces(tx, store, run.hash)) {
+    lines.sequence(contextId, name);
+    for await (const points of readSequence(tx, store, { hash: run.hash, contextId, name })) {
+      signal?.throwIfAborted();
+      lines.write(points);
+      work.advance(points.length);
+      if (check === undefined || typeof points[0]?.value === "number") continue;
+      for (const { value } of points) await report(work, run.hash, check, blobReferences(value));
+    }
+  }
+  lines.flush();
+}
+
+async function report(work: RunBackup, hash: string, check: BlobCheck, keys: Iterable<string>): Promise<void> {
+  for (const key of keys)
+    if (!(await check.exists(key))) work.warn(`run ${hash} refers to the blob '${key}', which is not in the store`);
+}
