@@ -32,7 +32,7 @@ const sortLimit = 20_000;
 export async function* listRuns(store: Store, filter: RunFilter = {}): AsyncGenerator<string[]> {
   const terms = termsOf(filter);
   const [narrow, ...others] = terms;
-  if (narrow !== undefined && (narrow[0] === "experiment" || narrow[0] === "tag")) {
+  if (narrow !== undefined) {
     const sorted = await sortedRuns(store, narrow, others, filter);
     if (sorted !== undefined) {
       for (let at = 0; at < sorted.length; at += pageSize) yield sorted.slice(at, at + pageSize);
@@ -42,13 +42,10 @@ export async function* listRuns(store: Store, filter: RunFilter = {}): AsyncGene
   yield* walkCreated(store, terms, filter);
 }
 
-/** The most selective term first. */
-function termsOf({ experiment, tag, active, archived }: RunFilter): IndexTerm[] {
+function termsOf({ experiment, tag }: RunFilter): IndexTerm[] {
   const terms: IndexTerm[] = [];
   if (experiment !== undefined) terms.push(["experiment", experiment]);
   if (tag !== undefined) terms.push(["tag", tag]);
-  if (active !== undefined) terms.push(["active", active]);
-  if (archived !== undefined) terms.push(["archived", archived]);
   return terms;
 }
 
@@ -72,6 +69,7 @@ async function* walkCreated(store: Store, terms: readonly IndexTerm[], filter: R
         store,
         listed.map(({ hash }) => hash),
         terms,
+        filter,
       );
       // A run that was created anew by the old system has entries of both times: only the true one counts.
       const hashes = listed.filter(({ hash, createdAt }) => matching.get(hash) === createdAt).map(({ hash }) => hash);
@@ -100,7 +98,7 @@ async function sortedRuns(
       for await (const batch of tx.range({ begin, end: all.end }, { limit: pageSize }))
         for (const [key] of batch) page.push(key);
       const hashes = page.map((key) => unpack(key, offset)[0]).filter((hash) => typeof hash === "string");
-      for (const [hash, createdAt] of await matchRuns(tx, store, hashes, others))
+      for (const [hash, createdAt] of await matchRuns(tx, store, hashes, others, filter))
         if (filter.since === undefined || createdAt >= filter.since) found.push({ hash, createdAt });
       return page;
     });
@@ -117,25 +115,31 @@ async function sortedRuns(
   return found.map(({ hash }) => hash);
 }
 
-/** Of `hashes` those that exist, are not to be deleted and have all terms, with their time of creation. One wait. */
+/**
+ * Of `hashes` those that exist, are not to be deleted and match, with their time of creation. One wait. Being active or
+ * archived is read from the run itself: old entries of runs that the old system created twice say otherwise.
+ */
 async function matchRuns(
   tx: ReadTransaction,
   store: StoreKeys,
   hashes: readonly string[],
   terms: readonly IndexTerm[],
+  filter: RunFilter = {},
 ): Promise<Map<string, number>> {
-  const width = terms.length + 2;
+  const fields = ["created_at", "pending_deletion", "active", "is_archived"];
+  const width = fields.length + terms.length;
   const stored = await tx.getMany(
     hashes.flatMap((hash) => [
-      runKey(store, hash, "meta", "created_at", leaf),
-      runKey(store, hash, "meta", "pending_deletion", leaf),
+      ...fields.map((field) => runKey(store, hash, "meta", field, leaf)),
       ...terms.map((term) => forwardKey(store, hash, term)),
     ]),
   );
   const matching = new Map<string, number>();
   hashes.forEach((hash, i) => {
-    const [created, pending, ...entries] = stored.slice(i * width, (i + 1) * width);
+    const [created, pending, active, archived, ...entries] = stored.slice(i * width, (i + 1) * width);
     if (created === undefined || isTrue(pending) || entries.includes(undefined)) return;
+    if (filter.active !== undefined && filter.active !== (active === undefined || isTrue(active))) return;
+    if (filter.archived !== undefined && filter.archived !== isTrue(archived)) return;
     const createdAt = toNumber(decodeValue(created));
     if (createdAt !== undefined) matching.set(hash, createdAt);
   });
