@@ -9,8 +9,9 @@ import type { Value, ValueMap } from "./value.ts";
  */
 export function contextId(context: ValueMap | null): number {
   if (context === null || context.size === 0) return 0;
-  const digest = new Bun.CryptoHasher("sha256").update(canonicalContext(context)).digest();
-  return digest.readUInt32BE(0);
+  const digest = new Uint8Array(32);
+  Bun.SHA256.hash(canonicalContext(context), digest);
+  return new DataView(digest.buffer).getUint32(0);
 }
 
 /** Pure ASCII, keys in code point order at every level, no spaces, numbers as Python prints them. */
