@@ -50,36 +50,27 @@ export class Connection {
     this.#statement(sql).run(...(parameters as SQLQueryBindings[]));
   }
 
-  /** The first column of the first row. @throws MatyanError */
-  one(sql: string): unknown {
+  /** The columns of the first row. @throws MatyanError */
+  row(sql: string, ...parameters: Uint8Array[]): unknown[] | undefined {
     try {
-      return this.#statement(sql).values()[0]?.[0];
-    } catch (error) {
-      throw explain(error, this.path);
-    }
-  }
-
-  /** All rows as arrays of columns. @throws MatyanError */
-  values(sql: string, parameters: readonly Uint8Array[]): unknown[][] {
-    try {
-      return this.#statement(sql).values(...(parameters as SQLQueryBindings[]));
+      return this.#statement(sql).values(...parameters)[0];
     } catch (error) {
       throw explain(error, this.path);
     }
   }
 
   /**
-   * Rows of columns k and v until `limit` rows or `maxBytes` bytes are reached (at least one row); `more` when there
+   * Rows of columns k and v of a range until `limit` rows or `maxBytes` bytes are reached (at least one row); `more` when there
    * may be others. @throws MatyanError
    */
   page(sql: string, begin: Uint8Array, end: Uint8Array, limit: number, maxBytes: number): Page {
     const batch: KeyValue[] = [];
     let bytes = 0;
     try {
-      for (const { k, v } of this.#statement(sql).iterate(begin, end, limit) as IterableIterator<Row>) {
+      for (const { k, v } of this.#statement(sql).iterate(begin, end) as IterableIterator<Row>) {
         batch.push([k, v]);
         bytes += k.length + v.length;
-        if (bytes >= maxBytes) break;
+        if (batch.length === limit || bytes >= maxBytes) break;
       }
     } catch (error) {
       throw explain(error, this.path);

@@ -29,8 +29,8 @@ const longestWaitMs = 30_000;
 const longestPauseMs = 8;
 /** A body is run again at most this often when SQLite reports a conflict after it has begun. */
 const attempts = 10;
-/** Readers kept open for the next snapshot, and readers at work at one time. */
-const idleReaders = 4;
+/** Readers that stay open for later snapshots, and readers at work at one time: the rest are opened for one snapshot. */
+const keptReaders = 4;
 const mostReaders = 256;
 
 /** Writers of other processes are waited for without SQLite's own blocking sleep: this process goes on meanwhile. */
@@ -47,11 +47,16 @@ const writerPragmas = (synchronous: string) => [
   "PRAGMA busy_timeout = 0",
 ];
 
-/** 500 sampled points lie on some 500 pages per column; with 4 MB of cache each look at them reads the file again (2-3x slower). */
-const readerPragmas = [
+/**
+ * Cache of a reader in kB. The kept ones hold what the same 500 sampled points of some sequences touch: with 4 MB each
+ * look at them reads the file again, 2-3x slower. The others are for bursts, and their sum must stay modest.
+ */
+const readerCache = { kept: 16_384, other: 1_024 } as const;
+
+const readerPragmas = (cache: number) => [
   "PRAGMA busy_timeout = 10000",
   "PRAGMA query_only = ON",
-  "PRAGMA cache_size = -16384",
+  `PRAGMA cache_size = -${cache}`,
   "PRAGMA mmap_size = 0",
   "PRAGMA cell_size_check = ON",
   "PRAGMA trusted_schema = OFF",
@@ -65,6 +70,8 @@ export class SqliteDatabase implements Database {
   readonly #clock: Clock;
   readonly #pace: Pace;
   readonly #turns = new Turns();
+  /** The readers that stay open, and those of them that no snapshot uses now. */
+  readonly #kept = new Set<Connection>();
   readonly #idle: Connection[] = [];
   /** Snapshots at work; close() waits for them. */
   readonly #reading = new Set<Promise<unknown>>();
@@ -100,7 +107,7 @@ export class SqliteDatabase implements Database {
   close(): Promise<void> {
     this.#closed ??= this.#turns.take(async () => {
       await Promise.allSettled(this.#reading);
-      for (const reader of this.#idle.splice(0)) reader.close();
+      for (const reader of this.#idle) reader.close();
       // Last, since the last connection of all processes moves the log into the store.
       this.#writer?.close();
       this.#writer = undefined;
@@ -157,9 +164,8 @@ export class SqliteDatabase implements Database {
     const expired = new Promise<never>((_, reject) => {
       cancel = this.#clock.after(limits.transactionMs, () => reject(tx.expire()));
     });
-    const running = body(tx);
     try {
-      return await Promise.race([running, expired]);
+      return await Promise.race([body(tx), expired]);
     } finally {
       cancel();
     }
@@ -182,7 +188,7 @@ export class SqliteDatabase implements Database {
       throw new MatyanError("busy", `${mostReaders} snapshots of store '${this.#path}' are open at once`, {
         hint: "Try again when some have ended.",
       });
-    const reader = this.#idle.pop() ?? new Connection({ path: this.#path, pragmas: readerPragmas });
+    const reader = this.#idle.pop() ?? this.#openReader();
     let ended = false;
     try {
       this.#beginRead(reader);
@@ -204,26 +210,35 @@ export class SqliteDatabase implements Database {
     } catch (error) {
       throw explain(error, this.#path);
     }
-    reader.values("SELECT 1 FROM sqlite_schema LIMIT 1", []);
+    reader.row("SELECT 1 FROM sqlite_schema LIMIT 1");
   }
 
   #release(reader: Connection): void {
     try {
       if (reader.inTransaction) reader.run("ROLLBACK");
-      if (this.#idle.length < idleReaders && this.#closed === undefined) {
+      if (this.#kept.has(reader)) {
         this.#idle.push(reader);
         return;
       }
     } catch {
       // Nothing was written, so nothing is lost with this connection.
+      this.#kept.delete(reader);
     }
     reader.close();
+  }
+
+  #openReader(): Connection {
+    const keep = this.#kept.size < keptReaders;
+    const cache = keep ? readerCache.kept : readerCache.other;
+    const reader = new Connection({ path: this.#path, pragmas: readerPragmas(cache) });
+    if (keep) this.#kept.add(reader);
+    return reader;
   }
 
   #openWriter(): Connection {
     const writer = new Connection({ path: this.#path, pragmas: writerPragmas(this.#synchronous) });
     try {
-      const mode = writer.one("PRAGMA journal_mode");
+      const mode = writer.row("PRAGMA journal_mode")?.[0];
       if (mode !== "wal")
         throw new MatyanError(
           "io",
@@ -233,7 +248,7 @@ export class SqliteDatabase implements Database {
           },
         );
       // The schema alone: from a store with damaged pages the others can still be read.
-      writer.values("SELECT k, v FROM kv LIMIT 0", []);
+      writer.row("SELECT k, v FROM kv LIMIT 0");
       return writer;
     } catch (error) {
       writer.close();

@@ -51,12 +51,12 @@ export function ensureStoreFile(path: string, create: boolean): void {
 function checkHeader(path: string): void {
   const connection = new Connection({ path, readonly: true, pragmas: ["PRAGMA busy_timeout = 10000"] });
   try {
-    const application = connection.one("PRAGMA application_id");
+    const application = connection.row("PRAGMA application_id")?.[0];
     if (application !== applicationId)
       throw new MatyanError("unsupported", `'${path}' is a SQLite database of another program, not a Matyan store`, {
         hint: "Name another folder; nothing was changed in this one.",
       });
-    const version = connection.one("PRAGMA user_version");
+    const version = connection.row("PRAGMA user_version")?.[0];
     if (version !== formatVersion)
       throw new MatyanError(
         "unsupported",

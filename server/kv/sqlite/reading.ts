@@ -3,12 +3,13 @@ import { checkKey, checkRange } from "../checks.ts";
 import { type Key, type KeyRange, type KeyValue, keyAfter, type RangeOptions, type ReadTransaction } from "../index.ts";
 import type { Connection } from "./connection.ts";
 import type { Pace } from "./pace.ts";
-import { backwards, firstOfRanges, forwards, lastOfRanges, seeksPerStatement, valuesOfKeys } from "./statements.ts";
+import { backwards, first, forwards, last, valueOfKey } from "./statements.ts";
 
 /** A batch of a range grows from the first to the second, and ends early at `batchBytes`. */
 const firstBatchRows = 64;
 const batchRows = 1000;
 const batchBytes = 1_000_000;
+const seeksBetweenRests = 100;
 
 export class Reading implements ReadTransaction {
   readonly #connection: Connection;
@@ -30,35 +31,34 @@ export class Reading implements ReadTransaction {
   getNow(key: Key): Uint8Array | undefined {
     checkKey(key);
     this.#ready();
-    return (this.#connection.values(valuesOfKeys(1), [key])[0]?.[0] as Uint8Array | null | undefined) ?? undefined;
+    return this.#valueOf(key);
   }
 
   async getMany(keys: readonly Key[]): Promise<(Uint8Array | undefined)[]> {
     const answers: (Uint8Array | undefined)[] = [];
-    for (let at = 0; at < keys.length; at += seeksPerStatement) {
-      const some = keys.slice(at, at + seeksPerStatement);
-      some.forEach(checkKey);
-      if (this.#pace.due) await this.#pace.rest();
-      this.#ready();
-      const row = this.#connection.values(valuesOfKeys(some.length), some)[0] as (Uint8Array | null)[];
-      for (const value of row) answers.push(value ?? undefined);
+    for (let at = 0; at < keys.length; at++) {
+      const key = keys[at]!;
+      checkKey(key);
+      if (at % seeksBetweenRests === 0) {
+        if (this.#pace.due) await this.#pace.rest();
+        this.#ready();
+      }
+      answers.push(this.#valueOf(key));
     }
     return answers;
   }
 
   async firstOfEach(ranges: readonly KeyRange[], reverse = false): Promise<(KeyValue | undefined)[]> {
-    const answers: (KeyValue | undefined)[] = new Array(ranges.length).fill(undefined);
-    const sql = reverse ? lastOfRanges : firstOfRanges;
-    for (let at = 0; at < ranges.length; at += seeksPerStatement) {
-      const bounds: Uint8Array[] = [];
-      for (const range of ranges.slice(at, at + seeksPerStatement)) {
-        checkRange(range);
-        bounds.push(range.begin, range.end);
+    const answers: (KeyValue | undefined)[] = [];
+    const sql = reverse ? last : first;
+    for (let at = 0; at < ranges.length; at++) {
+      const range = ranges[at]!;
+      checkRange(range);
+      if (at % seeksBetweenRests === 0) {
+        if (this.#pace.due) await this.#pace.rest();
+        this.#ready();
       }
-      if (this.#pace.due) await this.#pace.rest();
-      this.#ready();
-      const found = this.#connection.values(sql(bounds.length / 2), bounds);
-      for (const [index, k, v] of found as [number, Uint8Array, Uint8Array][]) answers[at + index] = [k, v];
+      answers.push(this.#connection.row(sql, range.begin, range.end) as KeyValue | undefined);
     }
     return answers;
   }
@@ -73,15 +73,19 @@ export class Reading implements ReadTransaction {
       this.#ready();
       const sql = reverse ? backwards : forwards;
       const { batch, more } = this.#connection.page(sql, begin, end, Math.min(ask, left), batchBytes);
-      const last = batch.at(-1);
-      if (last === undefined) return;
+      const furthest = batch.at(-1)?.[0];
+      if (furthest === undefined) return;
       // The caller owns the batch, and may change the bytes: where to go on is taken first.
-      if (reverse) end = last[0].slice();
-      else begin = keyAfter(last[0]);
+      if (reverse) end = furthest.slice();
+      else begin = keyAfter(furthest);
       left -= batch.length;
       yield batch;
       if (!more) return;
       ask = Math.min(ask * 4, batchRows);
     }
+  }
+
+  #valueOf(key: Key): Uint8Array | undefined {
+    return this.#connection.row(valueOfKey, key)?.[0] as Uint8Array | undefined;
   }
 }
