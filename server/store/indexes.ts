@@ -113,15 +113,15 @@ function termId(term: IndexTerm): string {
   return packKey(empty, term).toHex();
 }
 
-/** The terms that a run's meta gives (Tier 1 without experiment and tags). */
+/** The terms that a run's meta gives (Tier 1 without experiment and tags); none for a run that was never created. */
 export function metaTerms(meta: ValueMap): IndexTerm[] {
   const created = meta.get("created_at");
-  const terms: IndexTerm[] = [
+  if (typeof created !== "number" && typeof created !== "bigint") return [];
+  return [
     ["archived", meta.get("is_archived") === true],
     ["active", meta.get("active") !== false],
+    ["created_at", Number(created)],
   ];
-  if (typeof created === "number" || typeof created === "bigint") terms.push(["created_at", Number(created)]);
-  return terms;
 }
 
 /** The term of one parameter, or undefined when its value is of a kind that is not indexed (null, bytes, a branch). */

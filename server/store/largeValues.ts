@@ -187,11 +187,18 @@ export class ValueWriter {
     this.#tx.clear(key);
   }
 
-  /** Clears all values of a range; when the owner has large ones it is scanned for their pointers. */
-  async clearRange(range: KeyRange): Promise<void> {
+  /**
+   * Clears all values of a range; when the owner has large ones it is scanned for their pointers. The chunks of `keep`,
+   * which is about to be placed in that range, stay.
+   */
+  async clearRange(range: KeyRange, keep?: StagedValue): Promise<void> {
     if (this.#mayHoldChunks)
       for await (const batch of this.#tx.range(range))
-        for (const [key, bytes] of batch) if (isPointer(bytes)) this.#tx.clearRange(chunkRange(this.#owner, key));
+        for (const [key, bytes] of batch) {
+          const pointer = isPointer(bytes) ? decodeStored(bytes) : undefined;
+          if (!(pointer instanceof LargePointer) || (keep !== undefined && holds(keep, key, pointer))) continue;
+          this.#tx.clearRange(contentRange(this.#owner, key, pointer));
+        }
     this.#tx.clearRange(range);
   }
 
@@ -215,6 +222,10 @@ export class ValueWriter {
     this.#tx.clearRange({ begin: all.begin, end: own.begin });
     this.#tx.clearRange({ begin: own.end, end: all.end });
   }
+}
+
+function holds(staged: StagedValue, key: Uint8Array, pointer: LargePointer): boolean {
+  return Buffer.compare(staged.key, key) === 0 && Buffer.compare(staged.pointer.sha256, pointer.sha256) === 0;
 }
 
 /** Whether stored bytes may be a pointer: msgpack ext formats (c7..c9, d4..d8) of our type. */

@@ -26,7 +26,7 @@ export async function expectedIndexEntries(tx: ReadTransaction, store: StoreKeys
   const meta = await readMeta(tx, store, hash);
   const names = new Set((await readTraces(tx, store, hash)).map((trace) => trace.name));
   return [
-    ...(meta?.has("created_at") ? metaTerms(meta) : []),
+    ...(meta === undefined ? [] : metaTerms(meta)),
     ...(await experimentTerms(tx, store, hash)),
     ...(await tagTerms(tx, store, hash)),
     ...(await hparamTerms(tx, store, hash)),

@@ -4,7 +4,7 @@ import { rangeOf, type TupleElement, TupleWriter, unpack } from "../../formats/t
 import type { Value, ValueMap } from "../../formats/value.ts";
 import { type KeyRange, limits, type ReadTransaction, type Transaction } from "../kv/index.ts";
 import { emptyDict, emptyList, leaf, packKey, pathText } from "./keys.ts";
-import { loadStored, type Owner, openValues, type Storable, type ValueWriter } from "./largeValues.ts";
+import { loadStored, type Owner, openValues, StagedValue, type Storable, type ValueWriter } from "./largeValues.ts";
 
 /** A place in a directory where a tree hangs, such as `(h, "attrs")`. `name` says what it is in errors. */
 export interface Tree extends Owner {
@@ -63,7 +63,7 @@ export async function setTree(
   values?: ValueWriter,
 ): Promise<void> {
   const writer = values ?? (await openValues(tx, tree));
-  await writer.clearRange(rangeAt(tree, path));
+  await writer.clearRange(rangeAt(tree, path), value instanceof StagedValue ? value : undefined);
   for (let depth = 0; depth < path.length; depth++)
     for (const kind of [leaf, emptyDict, emptyList])
       writer.clear(packKey(tree.dir, [...tree.root, ...path.slice(0, depth), kind]));
