@@ -8,7 +8,7 @@ import { openEmbedded } from "./embedded.ts";
 import { KvError } from "./index.ts";
 import { openMemory } from "./memory.ts";
 import { applicationId, formatVersion } from "./sqlite/file.ts";
-import { bytes, scan } from "./testing/bytes.ts";
+import { bytes, everything, scan } from "./testing/bytes.ts";
 import { newFolder } from "./testing/engines.ts";
 import { ManualClock } from "./testing/manualClock.ts";
 
@@ -237,6 +237,30 @@ describe("the life of a transaction", () => {
     await Bun.sleep(0);
     clock.advance(5_000);
     expect((await outer).hint).toContain("start none inside another one's body");
+    await database.close();
+  });
+
+  test("is not used up by clearing a large range, which a cluster does at once", async () => {
+    class SlowClock extends ManualClock {
+      /** How many looks from now the clock will have jumped. */
+      jumpsAtLook = 0;
+      override now(): number {
+        if (this.jumpsAtLook > 0 && --this.jumpsAtLook === 0) this.pass(6_000);
+        return super.now();
+      }
+    }
+    const clock = new SlowClock();
+    const database = await openMemory({ clock });
+    await database.transact(async (tx) => {
+      tx.set(bytes("a"), bytes("1"));
+      clock.jumpsAtLook = 2;
+      tx.clearRange(everything);
+      expect(clock.now()).toBe(6_000);
+      clock.advance(0);
+      await Bun.sleep(0);
+      tx.set(bytes("b"), bytes("1"));
+    });
+    expect(await database.snapshot((tx) => scan(tx))).toEqual([["b", "1"]]);
     await database.close();
   });
 

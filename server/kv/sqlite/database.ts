@@ -4,7 +4,6 @@ import { type Clock, sleep } from "../clock.ts";
 import {
   type Database,
   type EngineName,
-  limits,
   type ReadTransaction,
   type Transaction,
   TransactionEndedError,
@@ -160,12 +159,15 @@ export class SqliteDatabase implements Database {
 
   /** Runs the body, but no longer than a transaction may live: a body that hangs must not stop all other writers. */
   async #inTime<T>(tx: Writing, body: (tx: Transaction) => Promise<T>): Promise<T> {
+    const expired = Promise.withResolvers<never>();
     let cancel = () => {};
-    const expired = new Promise<never>((_, reject) => {
-      cancel = this.#clock.after(limits.transactionMs, () => reject(tx.expire()));
-    });
+    const watch = () => {
+      if (tx.timeLeft > 0) cancel = this.#clock.after(tx.timeLeft, watch);
+      else expired.reject(tx.expire());
+    };
+    watch();
     try {
-      return await Promise.race([body(tx), expired]);
+      return await Promise.race([body(tx), expired.promise]);
     } finally {
       cancel();
     }
