@@ -1,0 +1,111 @@
+// Writes image and audio values: a description in the line, the original bytes as blobs.
+import type { ValueContext } from "./emit.ts";
+import { audioFacts, imageFacts } from "./media.ts";
+import { decodeMessage } from "./messages.ts";
+import { Shape } from "./tensor.ts";
+
+interface Part {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** v1 `Image` messages, and TF2 string tensors of width, height and any number of encoded images. */
+export function writeImages(context: ValueContext): true | string {
+  if (context.shape === Shape.image) {
+    const message = decodeMessage("Image", context.bytes.subarray(context.start, context.end));
+    const { encoded } = message ?? {};
+    if (encoded === undefined || encoded.length === 0) return "image without bytes";
+    writeImage(context, encoded, caption(context), message);
+    return true;
+  }
+  const parts = context.tensor.strings();
+  const count = parts.length / 2 - 2;
+  if (count < 1) return "image tensor without images";
+  const size = { width: asciiNumber(context, parts, 0), height: asciiNumber(context, parts, 1) };
+  if (count > 1) context.out.text("[");
+  for (let index = 0; index < count; index++) {
+    if (index > 0) context.out.text(", ");
+    const encoded = context.bytes.subarray(parts[index * 2 + 4], parts[index * 2 + 5]);
+    writeImage(context, encoded, count === 1 ? caption(context) : `${caption(context)} #${index + 1}`, size);
+  }
+  if (count > 1) context.out.text("]");
+  return true;
+}
+
+function writeImage(
+  context: ValueContext,
+  encoded: Uint8Array,
+  text: string,
+  stated: { readonly width?: number | undefined; readonly height?: number | undefined } | undefined,
+): void {
+  const facts = imageFacts(encoded);
+  if (facts.format === "bin") context.note("image of an unknown format, kept as .bin");
+  const width = facts.width ?? stated?.width ?? null;
+  const height = facts.height ?? stated?.height ?? null;
+  const key = store(context, encoded, facts.format);
+  context.out.text(
+    `{"type": "image", "format": ${JSON.stringify(facts.format)}, "caption": ${JSON.stringify(text)}, ` +
+      `"width": ${width}, "height": ${height}, "s3_key": ${JSON.stringify(key)}}`,
+  );
+}
+
+/** v1 `Audio` messages, and TF2 string tensors of rows (encoded audio, label). */
+export function writeAudio(context: ValueContext): true | string {
+  if (context.shape === Shape.audio) {
+    const message = decodeMessage("Audio", context.bytes.subarray(context.start, context.end));
+    const { encoded } = message ?? {};
+    if (encoded === undefined || encoded.length === 0) return "audio without bytes";
+    writeSound(context, encoded, caption(context), message?.contentType, message?.sampleRate);
+    return true;
+  }
+  const parts = context.tensor.strings();
+  const rows = context.tensor.shape.length > 1 ? Math.max(1, context.tensor.shape[1]!) : 1;
+  const count = Math.floor(parts.length / 2 / rows);
+  if (count < 1) return "audio tensor without audio";
+  const part = (index: number): Part => ({ start: parts[index * 2]!, end: parts[index * 2 + 1]! });
+  if (count > 1) context.out.text("[");
+  for (let index = 0; index < count; index++) {
+    if (index > 0) context.out.text(", ");
+    const sound = part(index * rows);
+    const label = rows > 1 ? part(index * rows + 1) : { start: 0, end: 0 };
+    const named = new TextDecoder().decode(context.bytes.subarray(label.start, label.end));
+    const usual = count === 1 ? caption(context) : `${caption(context)} #${index + 1}`;
+    writeSound(context, context.bytes.subarray(sound.start, sound.end), named || usual);
+  }
+  if (count > 1) context.out.text("]");
+  return true;
+}
+
+function writeSound(
+  context: ValueContext,
+  encoded: Uint8Array,
+  text: string,
+  contentType?: string,
+  stated?: number,
+): void {
+  const facts = audioFacts(encoded, contentType);
+  if (facts.format === "bin") context.note("audio of an unknown format, kept as .bin");
+  const rate = stated !== undefined && stated >= 1 && stated < 2 ** 31 ? Math.trunc(stated) : (facts.rate ?? null);
+  const key = store(context, encoded, facts.format);
+  context.out.text(
+    `{"type": "audio", "format": ${JSON.stringify(facts.format)}, "caption": ${JSON.stringify(text)}, ` +
+      `"rate": ${rate}, "s3_key": ${JSON.stringify(key)}}`,
+  );
+}
+
+/** Hands the bytes out as a blob and returns its object key. The same bytes at one step are the same blob. */
+function store(context: ValueContext, encoded: Uint8Array, format: string): string {
+  const digest = new Bun.CryptoHasher("sha256").update(encoded).digest("hex").slice(0, 8);
+  const path = `seq/${context.tag.path}/${context.step}-${digest}.${format}`;
+  context.blob(path, encoded);
+  return `${context.hash}/${path}`;
+}
+
+function caption(context: ValueContext): string {
+  return `${context.tag.name} step ${context.step}`;
+}
+
+function asciiNumber(context: ValueContext, parts: readonly number[], index: number): number | undefined {
+  const text = Buffer.from(context.bytes.subarray(parts[index * 2], parts[index * 2 + 1])).toString("latin1");
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,41 @@
+// A worker thread of a conversion: takes units of work, answers with lines, blobs and tallies. Started by workerPool.ts.
+import { MatyanError, messageOf } from "../../../formats/error.ts";
+import { Emitter } from "../../../formats/tensorboard/emit.ts";
+import { LineBuffer } from "../../../formats/tensorboard/lines.ts";
+import { Arena } from "../../../formats/tensorboard/source.ts";
+import { perform } from "./work.ts";
+import type { Answer, Order } from "./workerPool.ts";
+
+declare const self: {
+  onmessage: ((event: MessageEvent<Order>) => void) | null;
+  postMessage(answer: Answer, transfer: ArrayBuffer[]): void;
+};
+
+const arena = new Arena();
+let emitter: Emitter | undefined;
+
+self.onmessage = ({ data }) => {
+  try {
+    if (data.plan !== undefined) emitter = new Emitter(data.plan, arena);
+    if (emitter === undefined) throw new MatyanError("usage", "a unit of work came before its run's plan");
+    if (data.buffer !== undefined) emitter.out = new LineBuffer(new Uint8Array(data.buffer));
+    const { lines, tally, blobs } = perform(data.task, emitter, arena);
+    emitter.out = new LineBuffer(new Uint8Array(0));
+    // Blobs are views of the arena, which the next unit overwrites.
+    const copied = blobs.map(({ path, parts }) => ({ path, parts: parts.map((part) => part.slice()) }));
+    const transfer = [
+      lines.buffer,
+      ...copied.flatMap(({ parts }) => parts.map((part) => part.buffer)),
+    ] as ArrayBuffer[];
+    self.postMessage({ number: data.number, lines, tally, blobs: copied }, transfer);
+  } catch (error) {
+    const known = error instanceof MatyanError ? error : undefined;
+    const failure = {
+      code: known?.code,
+      message: messageOf(error),
+      hint: known?.hint,
+      stack: error instanceof Error ? error.stack : undefined,
+    };
+    self.postMessage({ number: data.number, failure }, []);
+  }
+};
