@@ -77,7 +77,7 @@ export class ArchiveCheck {
     } catch (error) {
       if (!(error instanceof TarError)) throw error;
       // Nothing more can be read, and what is missing is no further fault.
-      this.faults.error(this.#label, "damaged", error.message);
+      this.faults.error(this.#label, "damaged", error.message.replace(`${this.#label}: `, ""));
     }
     return this.#result();
   }

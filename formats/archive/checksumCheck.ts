@@ -34,12 +34,11 @@ export class ChecksumCheck implements FileCheck {
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#document !== undefined) this.#document.push(chunk);
-    else for (const { bytes, number } of this.#splitter.push(chunk)) this.#line(bytes, number);
+    for (const { bytes, number } of this.#splitter.push(chunk)) this.#line(bytes, number);
   }
 
   end(): void {
-    if (this.#document === undefined) for (const { bytes, number } of this.#splitter.end()) this.#line(bytes, number);
+    for (const { bytes, number } of this.#splitter.end()) this.#line(bytes, number);
     this.#document?.end();
     if (this.#totals === undefined && this.#faults.errors === 0) {
       this.#faults.error(checksumsName, "checksums", "the list is cut short: it has no totals");

@@ -1,7 +1,8 @@
 // What verification walks, in one pass: the files and folders of an archive, out of a folder or a tar.
-import { type Dirent, lstatSync, readdirSync } from "node:fs";
+import { accessSync, constants, type Dirent, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { guard } from "./fileSink.ts";
+import { messageOf } from "../error.ts";
+import { guard, ioError } from "./fileSink.ts";
 import { readChunks } from "./folder.ts";
 import { isJunk, pathFault } from "./layout.ts";
 
@@ -21,22 +22,30 @@ export interface ArchiveEntry {
 
 /** Depth first, names sorted: the order in which Python packs a tar. */
 export async function* folderEntries(folder: string, prefix = ""): AsyncGenerator<ArchiveEntry> {
-  const items = guard(folder, () => readdirSync(folder, { withFileTypes: true }));
-  items.sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const item of items) {
+  for (const item of sortedItems(folder)) {
     const path = `${prefix}${item.name}`;
     if (isJunk(path)) continue;
     const full = join(folder, item.name);
-    const isFolder = item.isDirectory();
-    const size = isFolder ? 0 : guard(full, () => lstatSync(full)).size;
-    yield { name: path, path, fault: itemFault(item, path), isFolder, size, body: readChunks(full, size) };
-    if (isFolder) yield* folderEntries(full, `${path}/`);
+    const { fault, isFolder, size } = lookAt(full, path);
+    yield { name: path, path, fault, isFolder, size, body: readChunks(full, size) };
+    if (isFolder && fault === undefined) yield* folderEntries(full, `${path}/`);
   }
 }
 
-function itemFault(item: Dirent, path: string): string | undefined {
-  if (!item.isFile() && !item.isDirectory())
-    return "it is neither a file nor a folder: an archive holds plain files only";
+function sortedItems(folder: string): Dirent[] {
+  const items = guard(folder, () => readdirSync(folder, { withFileTypes: true }));
+  return items.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function lookAt(full: string, path: string): Pick<ArchiveEntry, "fault" | "isFolder" | "size"> {
   const fault = pathFault(path);
-  return fault === undefined ? undefined : `its path ${fault}`;
+  if (fault !== undefined) return { fault: `its path ${fault}`, isFolder: false, size: 0 };
+  try {
+    const stat = lstatSync(full);
+    if (stat.isDirectory()) accessSync(full, constants.R_OK | constants.X_OK);
+    else if (!stat.isFile()) return { fault: "it is neither a file nor a folder", isFolder: false, size: 0 };
+    return { fault: undefined, isFolder: stat.isDirectory(), size: stat.size };
+  } catch (error) {
+    return { fault: messageOf(ioError(path, error)), isFolder: false, size: 0 };
+  }
 }

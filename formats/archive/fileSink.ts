@@ -22,6 +22,7 @@ export class FileSink {
   #buffer: Buffer | undefined;
   #filled = 0;
   #size = 0;
+  #closed = false;
 
   constructor(path: string) {
     this.path = path;
@@ -64,12 +65,16 @@ export class FileSink {
   /** Ends the file; `durability` syncs it in the background. */
   async close(durability: Durability): Promise<FileSum> {
     this.flush();
+    this.#closed = true;
     this.#buffer = undefined;
     await durability.finish(this.#fd, this.path);
     return { size: this.#size, sha256: this.#hash.digest("hex") };
   }
 
+  /** Closes the file without its last bytes. */
   abandon(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#buffer = undefined;
     closeSync(this.#fd);
   }
@@ -81,6 +86,8 @@ export class FileSink {
   }
 
   #emit(bytes: Uint8Array): void {
+    // The number of a closed descriptor may by now be another file's.
+    if (this.#closed) throw new MatyanError("usage", `${this.path} is closed already`);
     this.#hash.update(bytes);
     this.#size += bytes.length;
     let done = 0;

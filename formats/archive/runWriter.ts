@@ -18,15 +18,9 @@ export interface RunFolderOptions {
   readonly durability: Durability;
   /** Throws when the archive is no longer open for writing. */
   readonly check: () => void;
-  /** Called once, with the run's files in the order of writing. */
-  readonly closed: (counts: RunCounts, files: readonly RunFile[]) => Promise<void>;
+  /** Called once, when all files are written. */
+  readonly closed: (counts: RunCounts) => Promise<void>;
   readonly discarded: () => void;
-}
-
-export interface RunFile {
-  /** Path below the run's folder. */
-  readonly path: string;
-  readonly size: number;
 }
 
 /** What a document says that nobody wrote. A run without run.json is a mistake of the caller. */
@@ -41,9 +35,9 @@ export class RunFolder implements RunWriter {
   readonly #options: RunFolderOptions;
   readonly #sink: FileSink;
   readonly #records: Records;
-  readonly #files: RunFile[] = [];
   readonly #written = new Set<string>();
   readonly #folders = new Set<string>();
+  #files = 0;
   #blobs = 0;
   #blobBytes = 0;
   #bytes = 0;
@@ -115,7 +109,7 @@ export class RunFolder implements RunWriter {
     for (const folder of this.#folders) await this.#options.durability.folder(folder);
     await this.#options.durability.folder(this.#options.folder);
     const counts = { records: this.#records.count, blobs: this.#blobs, blobBytes: this.#blobBytes };
-    await this.#options.closed(counts, this.#files);
+    await this.#options.closed(counts);
     return counts;
   }
 
@@ -125,7 +119,7 @@ export class RunFolder implements RunWriter {
     this.#sink.abandon();
     await this.#options.durability.settle();
     rmSync(this.#options.folder, { recursive: true, force: true });
-    this.#options.checksums.drop(this.hash, this.#files.length, this.#bytes);
+    this.#options.checksums.drop(this.hash, this.#files, this.#bytes);
     this.#options.discarded();
   }
 
@@ -151,7 +145,7 @@ export class RunFolder implements RunWriter {
       ...sum,
       ...(records === undefined ? {} : { records }),
     });
-    this.#files.push({ path, size: sum.size });
+    this.#files++;
     this.#bytes += sum.size;
     return sum.size;
   }

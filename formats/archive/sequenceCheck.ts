@@ -2,6 +2,7 @@
 import type { FaultList } from "./faults.ts";
 import { RecordParser } from "./recordLines.ts";
 import type { LineRecord } from "./types.ts";
+import { badField } from "./valueFields.ts";
 import { blobKeys, fits, isScalarDtype, type Shape, shapeOf, shapes } from "./valueShapes.ts";
 
 export interface SequenceFacts {
@@ -73,7 +74,7 @@ export class SequenceCheck {
       const tally = sequence.shapes.get(shape);
       if (tally === undefined) sequence.shapes.set(shape, { count: 1, line: record.line });
       else tally.count++;
-      if (value !== null && typeof value === "object") this.#references(record);
+      if (value !== null && typeof value === "object") this.#object(record);
     }
   }
 
@@ -95,8 +96,11 @@ export class SequenceCheck {
     return sequence;
   }
 
-  #references(record: LineRecord): void {
+  #object(record: LineRecord): void {
     const { file, faults, onBlobKey } = this.#options;
+    const field = badField(record.value);
+    if (field !== undefined)
+      faults.warning(file, "value-field", `${field} of the value is not what it must be`, record.line);
     for (const key of blobKeys(record.value)) {
       if (key === undefined)
         faults.warning(file, "no-blob-key", "an image or audio clip without its s3_key", record.line);

@@ -5,10 +5,11 @@ import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
 import { MatyanError, messageOf } from "../error.ts";
 import type { ArchiveEntry } from "./entries.ts";
-import { isJunk, pathFault } from "./layout.ts";
+import { checksumsName, entitiesName, isJunk, manifestName, pathFault } from "./layout.ts";
 import { feedAll } from "./streamFeed.ts";
 
 const chunkBytes = 1 << 18;
+const rootNames: ReadonlySet<string> = new Set([manifestName, entitiesName, checksumsName]);
 
 export interface TarOptions {
   /** Names the tar in errors. */
@@ -47,10 +48,11 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, options: TarOp
       const { header } = entry;
       last = header.name;
       const isFolder = header.type === "directory";
-      const path = paths.below(header.name, isFolder);
-      const fault = memberFault(header, path);
-      if (fault !== undefined || !isJunk(path)) {
-        yield { name: header.name, path, fault, isFolder, size: header.size, body: memberBody(entry, options, last) };
+      const place = paths.below(header.name, isFolder);
+      const fault = place.fault ?? memberFault(header);
+      if (fault !== undefined || !place.junk) {
+        const body = memberBody(entry, options, last);
+        yield { name: header.name, path: place.path, fault, isFolder, size: header.size, body };
       }
       if (!entry.destroyed) for await (const _ of entry);
     }
@@ -76,32 +78,46 @@ async function* memberBody(
   }
 }
 
-function memberFault(header: Header, path: string): string | undefined {
-  const fault = path === "" ? undefined : pathFault(path);
-  if (fault !== undefined) return `its path ${fault}`;
+function memberFault(header: Header): string | undefined {
   const type: string | null = header.type;
   if (type === "file" || type === "contiguous-file" || type === "directory") return undefined;
   return type === null ? "it is of an unknown type" : `it is a ${type.replace("-", " ")}, not a file`;
 }
 
-/** Knows the archive's top folder from the first member: one folder, or the root of the tar itself. */
+interface MemberPlace {
+  /** Below the archive's folder. */
+  readonly path: string;
+  readonly fault: string | undefined;
+  /** A file that is no part of the archive and does no harm. */
+  readonly junk: boolean;
+}
+
+/** Knows the archive's folder: the first folder of the tar, or its root when the archive's own files are there. */
 class MemberPaths {
   #top: string | undefined;
 
-  below(name: string, isFolder: boolean): string {
-    let path = name;
-    while (path.startsWith("./")) path = path.slice(2);
-    path = path === "." ? "" : path.replace(/\/+$/, "");
-    if (name !== "" && path === "" && name.startsWith("/")) return "/";
-    if (path === "" || isJunk(path) || path.startsWith("/")) return path;
-    if (this.#top === undefined) {
-      const first = path.split("/", 1)[0]!;
-      const nested = path !== first || isFolder;
-      this.#top = nested && first !== "runs" && first !== ".." ? first : "";
+  below(name: string, isFolder: boolean): MemberPlace {
+    let path = name.replace(/^(\.\/+)+/, "").replace(/\/+$/, "");
+    if (path === ".") path = "";
+    if (path === "" && name.startsWith("/")) path = "/";
+    const fault = path === "" ? undefined : pathFault(path);
+    if (fault !== undefined) return { path, fault: `its path ${fault}`, junk: false };
+    if (path === "") return { path, fault: undefined, junk: false };
+    const first = path.split("/", 1)[0]!;
+    const atRoot = path === first && !isFolder;
+    if (this.#top === undefined && !isJunk(path)) {
+      if (first === "runs" || (atRoot && rootNames.has(first))) this.#top = "";
+      else if (!atRoot) this.#top = first;
     }
-    if (this.#top === "") return path;
-    if (path === this.#top) return "";
-    return path.startsWith(`${this.#top}/`) ? path.slice(this.#top.length + 1) : `../${path}`;
+    if (this.#top === "") return { path, fault: undefined, junk: isJunk(path) };
+    if (path === this.#top) return { path: "", fault: undefined, junk: false };
+    if (first !== this.#top) {
+      // A lone file beside the folder is passed over; a second folder may be a second archive.
+      const outside = `it lies outside of the archive's folder ${this.#top ?? ""}`.trimEnd();
+      return { path, fault: atRoot || isJunk(path) ? undefined : outside, junk: true };
+    }
+    const below = path.slice(first.length + 1);
+    return { path: below, fault: undefined, junk: isJunk(below) };
   }
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { MatyanError } from "../error.ts";
 import type { ArchiveEntry } from "./entries.ts";
 import { guard, ioError } from "./fileSink.ts";
-import { readChunks } from "./folder.ts";
+import { isPlainFolder, readChunks } from "./folder.ts";
 import { readTar, type TarOptions } from "./tarReader.ts";
 
 /**
@@ -36,7 +36,7 @@ export async function unpackTar(source: AsyncIterable<Uint8Array>, folder: strin
 async function writeMember(member: ArchiveEntry, path: string, options: TarOptions): Promise<void> {
   const fd = create(path);
   if (fd === undefined) {
-    if (!(await holds(path, member.body))) throw conflict(member, options);
+    if (isPlainFolder(path) || !(await holds(path, member.body))) throw conflict(member, options);
     return;
   }
   try {

@@ -6,6 +6,7 @@ import { formatJson } from "../json.ts";
 import { mapOf, type Value, type ValueMap } from "../value.ts";
 import { ChecksumSpool } from "./checksums.ts";
 import { Durability, FileSink, type FileSum, guard } from "./fileSink.ts";
+import { fileSize, listFolder } from "./folder.ts";
 import {
   checkRunHash,
   checksumsName,
@@ -17,7 +18,7 @@ import {
   topName,
 } from "./layout.ts";
 import { makeFolders, makeWorkFolder, placeFile, publishFile, publishFolder } from "./partials.ts";
-import { type RunFile, RunFolder } from "./runWriter.ts";
+import { RunFolder } from "./runWriter.ts";
 import { TarGzipWriter } from "./tarWriter.ts";
 import type { ArchiveOptions, ArchiveSummary, ArchiveWriter, ManifestFields, RunWriter } from "./types.ts";
 
@@ -103,12 +104,12 @@ class Archive implements ArchiveWriter {
       checksums: this.#checksums,
       durability: this.#durability,
       check: () => this.#check(),
-      closed: async (counts, files) => {
+      closed: async (counts) => {
         this.#runs.set(hash, "done");
         this.#totals.records += counts.records;
         this.#totals.blobs += counts.blobs;
         this.#totals.blobBytes += counts.blobBytes;
-        if (this.#tar !== undefined) await this.#packRun(hash, files);
+        if (this.#tar !== undefined) await this.#packRun(hash);
       },
       discarded: () => {
         this.#runs.delete(hash);
@@ -224,22 +225,26 @@ class Archive implements ArchiveWriter {
   }
 
   /** Appends a finished run to the tar and frees its disk space. */
-  async #packRun(hash: string, files: readonly RunFile[]): Promise<void> {
-    const tar = this.#tar;
-    if (tar === undefined) return;
+  async #packRun(hash: string): Promise<void> {
     const source = join(this.#folder, "runs", hash);
     const previous = this.#packing;
-    const work = (async () => {
-      await previous;
-      await tar.folder(`${this.#top}/runs/${hash}`);
-      for (const { path, size } of files) {
-        this.#options.signal?.throwIfAborted();
-        await tar.file(`${this.#top}/runs/${hash}/${path}`, join(source, path), size);
-      }
+    const work = previous.then(async () => {
+      await this.#packFolders(`runs/${hash}`);
+      await this.#packAll(source, `runs/${hash}`);
       rmSync(source, { recursive: true, force: true });
-    })();
+    });
     this.#packing = work;
     await work; // A failure is thrown here, and by all that pack after it.
+  }
+
+  async #packAll(folder: string, name: string): Promise<void> {
+    for (const item of listFolder(folder)) {
+      this.#options.signal?.throwIfAborted();
+      const path = join(folder, item.name);
+      const member = `${name}/${item.name}`;
+      if (item.isFolder) await this.#packAll(path, member);
+      else await this.#tar?.file(`${this.#top}/${member}`, path, fileSize(path) ?? 0);
+    }
   }
 
   #check(): void {
