@@ -32,8 +32,9 @@ export function linearAxis(low: number, high: number, count: number, outward = f
   const first = Math.ceil(start / step - 1e-9);
   const last = Math.floor((start + span) / step + 1e-9);
   // A range of a few units in the last place has fewer numbers than ticks: keep those that differ.
-  for (let index = first; index <= last && ticks.length < 4 * count; index++) {
-    const tick = Math.min(to, Math.max(from, index * step * scale));
+  // Counted from 0: far from zero `index + 1` may be the same float64 as `index`.
+  for (let at = 0; at <= Math.min(last - first, 4 * count); at++) {
+    const tick = Math.min(to, Math.max(from, (first + at) * step * scale));
     if (tick !== ticks.at(-1)) ticks.push(tick);
   }
   return {
@@ -50,6 +51,8 @@ export function logAxis(low: number, high: number, count: number): Axis {
   const [from, to] = low === high ? [low / 2 || low, Math.min(high * 2, Number.MAX_VALUE)] : [low, high];
   const start = Math.log10(from);
   const end = Math.log10(to);
+  // Neighbouring numbers whose logarithms are the same.
+  if (!(end > start)) return linearAxis(from, to, count);
   const decades = end - start;
   const stride = Math.max(1, Math.ceil(decades / Math.max(1, count)));
   const factors = decades <= count / 3 ? [1, 2, 5] : [1];
@@ -86,8 +89,9 @@ export function durationAxis(low: number, high: number, count: number): Axis {
           (candidate) => candidate >= rough,
         ) ?? niceStep(rough / 86400) * 86400);
   const ticks: number[] = [];
-  for (let index = Math.ceil(from / step - 1e-9); index * step <= to * (1 + 1e-12) && ticks.length < 4 * count; index++)
-    ticks.push(index * step);
+  const first = Math.ceil(from / step - 1e-9);
+  const last = Math.floor(to / step + 1e-9);
+  for (let at = 0; at <= Math.min(last - first, 4 * count); at++) ticks.push((first + at) * step);
   return {
     low: from,
     high: to,

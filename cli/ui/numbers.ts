@@ -71,8 +71,7 @@ export function shortNumber(value: number | bigint): string {
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return String(value);
   if (size >= 1e9 || size < 1e-4) return trimExponent(value.toExponential(3));
-  const text = value.toPrecision(5);
-  return text.includes("e") ? trimExponent(value.toExponential(3)) : trimZeros(text);
+  return size >= 1e5 ? value.toFixed(0) : trimZeros(Number(value.toPrecision(5)).toString());
 }
 
 function shortNumberOfInteger(value: bigint): string {
