@@ -84,8 +84,9 @@ export interface Database {
 }
 
 /**
- * What a transaction's mutations count against `limits.transactionBytes`, in bytes: as FoundationDB counts them, with
- * the write conflict range that each brings along (ReadYourWritesTransaction::set and ::clear of its sources, 7.3).
+ * What a mutation counts against `limits.transactionBytes`, in bytes: what FoundationDB counts at most, the write conflict
+ * range that it brings along included (its sources: ReadYourWritesTransaction::set and ::clear, sizeof(MutationRef) 28 to
+ * 44, sizeof(KeyRangeRef) 24). An addition counts as a set of 8 bytes. Conflict ranges of reads are not counted here.
  */
 export const mutationBytes = {
   set: (keyLength: number, valueLength: number) => 3 * keyLength + valueLength + 69,

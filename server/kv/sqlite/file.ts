@@ -95,6 +95,8 @@ function createStoreFile(path: string): void {
 function writeEmptyStore(path: string): void {
   const database = new Database(path, { readwrite: true, create: false });
   try {
+    // The whole file is synced afterwards.
+    database.run("PRAGMA synchronous = OFF");
     database.run(`PRAGMA page_size = ${pageSize}`);
     database.run(`PRAGMA application_id = ${applicationId}`);
     database.run(createTable);
