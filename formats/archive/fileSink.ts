@@ -46,7 +46,8 @@ export class FileSink {
       this.write(Buffer.from(text));
       return;
     }
-    this.#filled += this.#room(text.length * 3).write(text, this.#filled);
+    const buffer = this.#room(text.length * 3); // Before `#filled` is read: making room may flush.
+    this.#filled += buffer.write(text, this.#filled);
   }
 
   /** Writes without a buffer of its own: for files that come in one or a few large pieces. */

@@ -1,4 +1,4 @@
-// 12,000 damaged archives: each gives a result or an error of ours, in little time and memory.
+// 11,400 damaged archives: each gives a result or an error of ours, in little time and memory.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -184,12 +184,12 @@ test(
 );
 
 test(
-  "1,000 damaged tars opened and read to their end, leaving nothing behind",
+  "400 damaged tars opened and read to their end, leaving nothing behind",
   async () => {
     const tempDir = mkdtempSync(join(folder, "temp-"));
     const tars = await Promise.all(archives.map((files) => tarOfFiles(files)));
     let opened = 0;
-    for (let seed = 0; seed < 1000; seed++) {
+    for (let seed = 0; seed < 400; seed++) {
       const random = randomFrom(seed + 200_000);
       const bytes = damage(tars[seed % tars.length]!, random);
       const outcome = await survives(async () => {
@@ -205,7 +205,7 @@ test(
       }, seed);
       if (outcome === "result") opened++;
     }
-    expect(opened).toBeGreaterThan(50);
+    expect(opened).toBeGreaterThan(20);
     expect(readdirSync(tempDir)).toEqual([]);
     expectBounded();
   },
