@@ -1,0 +1,53 @@
+// What the parts of the system tell each other about runs: one message is one change of one run (pipeline.md 1.3-1.6).
+import type { ValueMap } from "../value.ts";
+
+/** One ingestion message, as it stands on the topic `data-ingestion`. */
+export interface IngestMessage {
+  /** One of `ingestTypes`; another one is refused by whoever applies it. */
+  readonly type: string;
+  readonly runId: string;
+  /** The producer's time, seconds since the epoch. */
+  readonly timestamp: number;
+  /** The members of pipeline.md 1.5, numbers with their kinds. Readers treat every member with a default as optional. */
+  readonly payload: ValueMap;
+}
+
+/** One event on the topic `control-events`. */
+export interface ControlEvent {
+  readonly type: string;
+  /** Seconds since the epoch. */
+  readonly timestamp: number;
+  readonly payload: ValueMap;
+}
+
+export const ingestTypes = [
+  "create_run",
+  "log_metric",
+  "log_hparams",
+  "log_custom_object",
+  "set_run_property",
+  "add_tag",
+  "remove_tag",
+  "log_terminal_line",
+  "log_record",
+  "blob_ref",
+  "finish_run",
+  "delete_run",
+] as const;
+
+export type IngestType = (typeof ingestTypes)[number];
+
+/** What became of one item of a frame; `index` is its place in the frame, `error` a report that names the field path. */
+export type FrameItem =
+  | { readonly ok: true; readonly message: IngestMessage }
+  | { readonly ok: false; readonly index: number; readonly error: string };
+
+/** A frame of which nothing can be read has one error in place of items. */
+export type ParsedFrame = { readonly items: readonly FrameItem[] } | { readonly error: string };
+
+/** What a frame does not say itself: the run of its socket (whatever its items say) and the time that it arrived. */
+export interface FrameContext {
+  readonly runId: string;
+  /** Seconds since the epoch. */
+  readonly timestamp: number;
+}
