@@ -1,6 +1,7 @@
 // Which run belongs to which experiment and tags. Counts follow the association keys, in the same transaction (storage.md 4.3).
 import { decodeValue, encodeValue } from "../../formats/msgpack.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
+import { touchRun } from "./attrs.ts";
 import { fieldKey, hasEntity, missingEntity, type NamedKind, namedKinds, readField } from "./entities.ts";
 import { addEntry, type IndexTerm, syncTerms } from "./indexes.ts";
 import { lastString, leaf, runKey, type StoreKeys, systemKey, systemRange } from "./keys.ts";
@@ -51,13 +52,13 @@ export async function setMetaExperiment(
   id: string | null,
   now: number | undefined,
 ): Promise<void> {
-  const key = (field: string) => runKey(store, hash, "meta", field, leaf);
-  const [stored, updated] = await tx.getMany([key("experiment_id"), key("updated_at")]);
+  const key = runKey(store, hash, "meta", "experiment_id", leaf);
+  const [stored, updated] = await tx.getMany([key, runKey(store, hash, "meta", "updated_at", leaf)]);
   if (updated === undefined && stored === undefined) return;
   const bytes = id === null ? nothing : encodeValue(id);
   if (stored !== undefined && Buffer.compare(stored, bytes) === 0) return;
-  tx.set(key("experiment_id"), bytes);
-  if (now !== undefined) tx.set(key("updated_at"), encodeValue(now));
+  tx.set(key, bytes);
+  if (now !== undefined) await touchRun(tx, store, hash, now);
 }
 
 /** Attaches a tag. Returns whether it was not attached before. @throws MatyanError `not_found` for an unknown tag. */

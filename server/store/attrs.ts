@@ -1,8 +1,8 @@
 // The free-form attributes of a run, and the index of its parameters (storage.md 2.2, 3).
-import { encodeValue } from "../../formats/msgpack.ts";
+import { decodeValue, encodeValue } from "../../formats/msgpack.ts";
 import type { TupleElement } from "../../formats/tuple.ts";
 import { unpack } from "../../formats/tuple.ts";
-import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
+import { isMap, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
 import type { Store } from "./index.ts";
 import { hparamTerm, type IndexTerm, longHparamTerm, syncTerms } from "./indexes.ts";
@@ -124,10 +124,13 @@ async function finishWrite(
   if (options.now !== undefined) await touchRun(tx, store, hash, options.now);
 }
 
-/** Sets `updated_at` of a run that exists; never makes one. */
+/** Sets `updated_at` of a run that exists; never makes one, and never goes back in time, so that replays change nothing. */
 export async function touchRun(tx: Transaction, store: StoreKeys, hash: string, now: number): Promise<void> {
   const key = runKey(store, hash, "meta", "updated_at", leaf);
-  if ((await tx.get(key)) !== undefined) tx.set(key, encodeValue(now));
+  const stored = await tx.get(key);
+  if (stored === undefined) return;
+  const before = toNumber(decodeValue(stored));
+  if (before === undefined || before < now) tx.set(key, encodeValue(now));
 }
 
 /** A write below one parameter concerns that parameter's entries alone: a run logged key by key costs O(keys). */

@@ -1,7 +1,7 @@
 // The life of a run: creation, its meta fields, finish and resume (storage.md 2.1). Listing and deletion are beside.
 import { MatyanError } from "../../formats/error.ts";
 import { encodeValue } from "../../formats/msgpack.ts";
-import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
+import { isMap, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
 import { setRunExperiment } from "./associations.ts";
 import { metaTerms, syncTerms } from "./indexes.ts";
@@ -83,7 +83,7 @@ export function isTrue(bytes: Uint8Array | undefined): boolean {
 }
 
 /**
- * Writes fields over those of a run, with `updated_at` = `now`, and moves its entries in the active and archived indexes.
+ * Writes fields over those of a run, with `updated_at` = `now` (or what is later), and moves its entries in the active and archived indexes.
  * @throws MatyanError `not_found`: an update never makes a run.
  */
 export async function updateMeta(
@@ -95,7 +95,8 @@ export async function updateMeta(
 ): Promise<void> {
   const stored = await readMeta(tx, store, hash);
   if (stored === undefined) throw missingRun(hash);
-  const changed: ValueMap = new Map([...fields, ["updated_at", now]]);
+  const updated = Math.max(now, toNumber(stored.get("updated_at")) ?? now);
+  const changed: ValueMap = new Map([...fields, ["updated_at", updated]]);
   for (const [field, value] of changed) await setTree(tx, metaTree(store, hash), [field], value);
   if (fields.has("is_archived") || fields.has("active"))
     await syncMetaIndex(tx, store, hash, new Map([...stored, ...changed]));
