@@ -124,21 +124,31 @@ function splitPath(text: string): string[] {
     parts.push(match[1]!);
     if (match[2] === "") return parts;
   }
-  throw new MatyanError("usage", `the prefix '${text}' has a quote in the middle of an element or without its end`, {
-    hint: 'Quote whole elements: HASH/attrs/"a/b".',
-  });
+  throw badQuote(text);
 }
 
 function readElement(part: string, position: number): TupleElement {
-  if (part.startsWith('"')) {
-    const value = parseJson(part);
-    return typeof value === "string" ? value : part;
-  }
+  if (part.startsWith('"')) return readQuoted(part);
   if (position === 0) return part;
   if (part === "true" || part === "false") return part === "true";
   if (/^-?\d+$/.test(part)) return BigInt(part);
   if (/^-?(\d+\.\d*|\.\d+|\d+(?=e))(e[+-]?\d+)?$/i.test(part)) return Number(part);
-  if (/^(nan|-?inf(inity)?)$/i.test(part))
-    return part.startsWith("-") ? -Infinity : /^n/i.test(part) ? Number.NaN : Infinity;
+  if (/^nan$/i.test(part)) return Number.NaN;
+  if (/^-?inf(inity)?$/i.test(part)) return part.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   return part;
+}
+
+function readQuoted(part: string): string {
+  try {
+    return String(parseJson(part));
+  } catch (error) {
+    throw badQuote(part, error);
+  }
+}
+
+function badQuote(text: string, cause?: unknown): MatyanError {
+  return new MatyanError("usage", `the prefix '${text}' has a quote in the middle of an element or without its end`, {
+    hint: 'Quote whole elements, with the escapes of JSON: HASH/attrs/"a/b".',
+    cause,
+  });
 }

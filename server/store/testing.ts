@@ -9,9 +9,15 @@ import { openStore, type Store } from "./index.ts";
 
 export const directoryNames = ["runs", "indexes", "system"] as const;
 
-/** A new empty store in memory; over `wrap(database)` when given. */
+/** Stores that tests left open: closed before the next are made, so that property tests hold a few and not hundreds. */
+const open: Database[] = [];
+const mostOpen = 20;
+
+/** A new empty store in memory; over `wrap(database)` when given. It is closed when `mostOpen` younger ones were made. */
 export async function memoryStore(wrap: (database: Database) => Database = (database) => database): Promise<Store> {
   const store = await openStore(await openMemory());
+  open.push(store.database);
+  if (open.length > mostOpen) await open.shift()!.close();
   return { ...store, database: wrap(store.database) };
 }
 
