@@ -131,13 +131,6 @@ describe("the file", () => {
     await Promise.all(databases.map((database) => database.close()));
     expect(readdirSync(folder)).toEqual(["store.db"]);
   });
-
-  test("of a memory store is gone after close", async () => {
-    const database = await openMemory();
-    await database.transact(async (tx) => tx.set(bytes("a"), bytes("1")));
-    await database.close();
-    await expect(database.snapshot((tx) => scan(tx))).rejects.toThrow("closed");
-  });
 });
 
 describe("the write lock", () => {

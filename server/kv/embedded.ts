@@ -34,7 +34,6 @@ export async function openEmbedded({
   const file = resolve(path);
   ensureStoreFile(file, create);
   return new SqliteDatabase({
-    engine: "embedded",
     path: file,
     synchronous: durability === "full" ? "FULL" : "NORMAL",
     clock,

@@ -1,48 +1,210 @@
-// A store that lives as long as its process: the embedded engine on a private file that is never synced, and removed at the end.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// A store in the memory of this process, for tests and short work: the embedded engine's behaviour without a file.
+import { sumOf } from "./addition.ts";
+import { checkKey, checkRange, checkSet } from "./checks.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import type { Database } from "./index.ts";
-import { SqliteDatabase, type SqliteOptions } from "./sqlite/database.ts";
-import { ensureStoreFile } from "./sqlite/file.ts";
+import {
+  type Database,
+  type Key,
+  type KeyRange,
+  type KeyValue,
+  keyAfter,
+  mutationBytes,
+  type RangeOptions,
+  type ReadTransaction,
+  type Transaction,
+  TransactionEndedError,
+} from "./index.ts";
+import { Pace } from "./pace.ts";
+import { Draft, pairsIn, type Version, valueIn } from "./sortedPairs.ts";
+import { TransactionLife } from "./transactionLife.ts";
+import { Turns } from "./turns.ts";
 
-/** Folders of stores that are still open when the process ends. */
-const folders = new Set<string>();
+/** A batch of a range ends at the first of both. */
+const batchRows = 1000;
+const batchBytes = 1_000_000;
 
-function removeFolders(): void {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-  folders.clear();
+export async function openMemory({ clock = systemClock }: { readonly clock?: Clock } = {}): Promise<Database> {
+  return new MemoryDatabase(clock);
 }
 
-/**
- * SQLite's own in-memory databases have no write-ahead log, so a reader would block the writer there: the
- * file gives the same snapshots as on disk. Small stores stay in the page cache.
- */
-export async function openMemory(options: { readonly clock?: Clock } = {}): Promise<Database> {
-  const folder = mkdtempSync(join(tmpdir(), "matyan-memory-"));
-  if (folders.size === 0) process.once("exit", removeFolders);
-  folders.add(folder);
-  const path = join(folder, "store.db");
-  ensureStoreFile(path, true);
-  return new MemoryDatabase(
-    { engine: "memory", path, synchronous: "OFF", clock: options.clock ?? systemClock },
-    folder,
-  );
+class MemoryDatabase implements Database {
+  readonly engine = "memory";
+  readonly longSnapshots = true;
+  readonly #clock: Clock;
+  readonly #pace: Pace;
+  readonly #turns = new Turns();
+  readonly #reading = new Set<Promise<unknown>>();
+  #version: Version = [];
+  #closed: Promise<void> | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#pace = new Pace(clock);
+  }
+
+  async transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new TransactionEndedError("database");
+    return this.#turns.take(() => this.#write(body));
+  }
+
+  async snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new TransactionEndedError("database");
+    const work = this.#read(body);
+    this.#reading.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#reading.delete(work);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#turns.take(async () => {
+      await Promise.allSettled(this.#reading);
+      this.#version = [];
+    });
+    return this.#closed;
+  }
+
+  async #write<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (this.#pace.due) await this.#pace.rest();
+    const life = new TransactionLife(this.#clock);
+    const draft = new Draft(this.#version);
+    try {
+      const result = await life.run(() => body(new MemoryTransaction(draft, life, this.#pace)));
+      life.mustBeInTime();
+      this.#version = draft.version;
+      return result;
+    } finally {
+      life.end();
+    }
+  }
+
+  async #read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    const version = this.#version;
+    let ended = false;
+    const ready = () => {
+      if (ended) throw new TransactionEndedError("transaction");
+      return version;
+    };
+    try {
+      return await body(new MemoryReading(ready, this.#pace));
+    } finally {
+      ended = true;
+    }
+  }
 }
 
-class MemoryDatabase extends SqliteDatabase {
-  readonly #folder: string;
+class MemoryReading implements ReadTransaction {
+  /** The version to read now; throws when the transaction has ended. */
+  readonly #ready: () => Version;
+  readonly #pace: Pace;
 
-  constructor(options: SqliteOptions, folder: string) {
-    super(options);
-    this.#folder = folder;
+  constructor(ready: () => Version, pace: Pace) {
+    this.#ready = ready;
+    this.#pace = pace;
   }
 
-  override async close(): Promise<void> {
-    await super.close();
-    folders.delete(this.#folder);
-    rmSync(this.#folder, { recursive: true, force: true });
-    if (folders.size === 0) process.off("exit", removeFolders);
+  async get(key: Key): Promise<Uint8Array | undefined> {
+    checkKey(key);
+    return valueIn(this.#ready(), key)?.slice();
   }
+
+  async getMany(keys: readonly Key[]): Promise<(Uint8Array | undefined)[]> {
+    keys.forEach(checkKey);
+    const version = this.#ready();
+    return keys.map((key) => valueIn(version, key)?.slice());
+  }
+
+  async firstOfEach(ranges: readonly KeyRange[], reverse = false): Promise<(KeyValue | undefined)[]> {
+    ranges.forEach(checkRange);
+    const version = this.#ready();
+    return ranges.map((range) => {
+      const first = pairsIn(version, range, reverse).next();
+      return first.done ? undefined : copied(first.value);
+    });
+  }
+
+  async *range(range: KeyRange, { limit = Infinity, reverse = false }: RangeOptions = {}): AsyncGenerator<KeyValue[]> {
+    checkRange(range);
+    let { begin, end } = range;
+    let left = limit;
+    while (left > 0) {
+      if (this.#pace.due) await this.#pace.rest();
+      const batch = batchOf(this.#ready(), { begin, end }, reverse, Math.min(left, batchRows));
+      const furthest = batch.at(-1)?.[0];
+      if (furthest === undefined) return;
+      // The caller owns the batch, and may change the bytes: where to go on is taken first.
+      if (reverse) end = furthest.slice();
+      else begin = keyAfter(furthest);
+      left -= batch.length;
+      yield batch;
+    }
+  }
+}
+
+class MemoryTransaction extends MemoryReading implements Transaction {
+  readonly snapshot: ReadTransaction = this;
+  readonly #draft: Draft;
+  readonly #life: TransactionLife;
+
+  constructor(draft: Draft, life: TransactionLife, pace: Pace) {
+    super(() => {
+      life.mustBeInTime();
+      return draft.version;
+    }, pace);
+    this.#draft = draft;
+    this.#life = life;
+  }
+
+  set(key: Key, value: Uint8Array): void {
+    this.#life.mustBeUsable();
+    checkSet(key, value);
+    this.#life.count(mutationBytes.set(key.length, value.length));
+    this.#draft.set(new Uint8Array(key), new Uint8Array(value));
+  }
+
+  clear(key: Key): void {
+    this.#life.mustBeUsable();
+    checkKey(key);
+    this.#life.count(mutationBytes.clear(key.length));
+    this.#draft.clear(key);
+  }
+
+  clearRange(range: KeyRange): void {
+    this.#life.mustBeUsable();
+    checkRange(range);
+    this.#life.count(mutationBytes.clearRange(range.begin.length, range.end.length));
+    this.#life.outsideTime(() => this.#draft.clearRange(range));
+  }
+
+  add(key: Key, delta: bigint): void {
+    this.#life.mustBeUsable();
+    this.set(key, sumOf(valueIn(this.#draft.version, key), delta));
+  }
+
+  /** Writers take turns here, so there is never another one to conflict with. */
+  addReadConflictKey(key: Key): void {
+    this.#life.mustBeUsable();
+    checkKey(key);
+  }
+
+  addWriteConflictKey(key: Key): void {
+    this.addReadConflictKey(key);
+  }
+}
+
+function batchOf(version: Version, range: KeyRange, reverse: boolean, rows: number): KeyValue[] {
+  const batch: KeyValue[] = [];
+  let bytes = 0;
+  for (const pair of pairsIn(version, range, reverse)) {
+    batch.push(copied(pair));
+    bytes += pair[0].length + pair[1].length;
+    if (batch.length === rows || bytes >= batchBytes) break;
+  }
+  return batch;
+}
+
+function copied([key, value]: KeyValue): KeyValue {
+  return [key.slice(), value.slice()];
 }

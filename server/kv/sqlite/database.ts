@@ -1,24 +1,18 @@
 // The contract over one SQLite file in WAL mode: one writer connection, and readers that keep a snapshot each.
 import { MatyanError } from "../../../formats/error.ts";
 import { type Clock, sleep } from "../clock.ts";
-import {
-  type Database,
-  type EngineName,
-  type ReadTransaction,
-  type Transaction,
-  TransactionEndedError,
-} from "../index.ts";
+import { type Database, type ReadTransaction, type Transaction, TransactionEndedError } from "../index.ts";
+import { Pace } from "../pace.ts";
+import { TransactionLife } from "../transactionLife.ts";
+import { Turns } from "../turns.ts";
 import { Connection } from "./connection.ts";
 import { explain, isBusy } from "./errors.ts";
-import { Pace } from "./pace.ts";
 import { Reading } from "./reading.ts";
-import { Turns } from "./turns.ts";
 import { Writing } from "./writing.ts";
 
 export interface SqliteOptions {
-  readonly engine: EngineName;
   readonly path: string;
-  readonly synchronous: "FULL" | "NORMAL" | "OFF";
+  readonly synchronous: "FULL" | "NORMAL";
   readonly clock: Clock;
 }
 
@@ -62,7 +56,7 @@ const readerPragmas = (cache: number) => [
 ];
 
 export class SqliteDatabase implements Database {
-  readonly engine: EngineName;
+  readonly engine = "embedded";
   readonly longSnapshots = true;
   readonly #path: string;
   readonly #synchronous: string;
@@ -78,8 +72,7 @@ export class SqliteDatabase implements Database {
   #closed: Promise<void> | undefined;
 
   /** @throws MatyanError when the file cannot be opened. */
-  constructor({ engine, path, synchronous, clock }: SqliteOptions) {
-    this.engine = engine;
+  constructor({ path, synchronous, clock }: SqliteOptions) {
     this.#path = path;
     this.#synchronous = synchronous;
     this.#clock = clock;
@@ -118,13 +111,14 @@ export class SqliteDatabase implements Database {
     for (let attempt = 1; ; attempt++) {
       if (this.#pace.due) await this.#pace.rest();
       const writer = await this.#begin();
-      const tx = new Writing(writer, this.#pace, this.#clock);
+      const life = new TransactionLife(this.#clock);
+      const tx = new Writing(writer, this.#pace, life);
       try {
-        const result = await this.#inTime(tx, body);
+        const result = await life.run(() => body(tx));
         tx.commit();
         return result;
       } catch (error) {
-        tx.end();
+        life.end();
         this.#rollback(writer);
         if (!isBusy(error)) throw error;
         if (attempt === attempts) throw explain(error, this.#path);
@@ -154,22 +148,6 @@ export class SqliteDatabase implements Database {
           );
       }
       await sleep(this.#clock, Math.random() * longestPauseMs);
-    }
-  }
-
-  /** Runs the body, but no longer than a transaction may live: a body that hangs must not stop all other writers. */
-  async #inTime<T>(tx: Writing, body: (tx: Transaction) => Promise<T>): Promise<T> {
-    const expired = Promise.withResolvers<never>();
-    let cancel = () => {};
-    const watch = () => {
-      if (tx.timeLeft > 0) cancel = this.#clock.after(tx.timeLeft, watch);
-      else expired.reject(tx.expire());
-    };
-    watch();
-    try {
-      return await Promise.race([body(tx), expired.promise]);
-    } finally {
-      cancel();
     }
   }
 

@@ -1,8 +1,8 @@
 // Reads over one connection that has a transaction open: the snapshot of a reader, or the writer with its own writes.
 import { checkKey, checkRange } from "../checks.ts";
 import { type Key, type KeyRange, type KeyValue, keyAfter, type RangeOptions, type ReadTransaction } from "../index.ts";
+import type { Pace } from "../pace.ts";
 import type { Connection } from "./connection.ts";
-import type { Pace } from "./pace.ts";
 import { backwards, first, forwards, last, valueOfKey } from "./statements.ts";
 
 /** A batch of a range grows from the first to the second, and ends early at `batchBytes`. */

@@ -1,21 +1,19 @@
 // A write transaction over the writer connection: limits, read-your-writes, and writes sent in statements of many rows.
+import { sumOf } from "../addition.ts";
 import { checkKey, checkRange, checkSet } from "../checks.ts";
-import type { Clock } from "../clock.ts";
 import {
   type Key,
   type KeyRange,
   type KeyValue,
-  KvError,
-  limits,
   mutationBytes,
   type RangeOptions,
   type ReadTransaction,
   type Transaction,
-  TransactionEndedError,
 } from "../index.ts";
+import type { Pace } from "../pace.ts";
+import type { TransactionLife } from "../transactionLife.ts";
 import type { Connection } from "./connection.ts";
 import { explain, isBusy } from "./errors.ts";
-import type { Pace } from "./pace.ts";
 import { Reading } from "./reading.ts";
 import { clearKeys, clearKeysBetween, rowsPerStatement, setRows } from "./statements.ts";
 
@@ -23,23 +21,17 @@ export class Writing implements Transaction {
   readonly snapshot: ReadTransaction;
   readonly #connection: Connection;
   readonly #reading: Reading;
-  readonly #clock: Clock;
-  #deadline: number;
-  #ended = false;
-  #bytes = 0;
-  /** The first failure after which this transaction cannot commit, whatever its body makes of the error. */
-  #failure: { readonly error: unknown } | undefined;
+  readonly #life: TransactionLife;
   /** Mutations of one kind that wait to be sent, oldest first: keys and values in turn, or keys. */
   #kind: "set" | "clear" = "set";
   #waiting: Uint8Array[] = [];
 
   /** The connection's transaction has begun already. */
-  constructor(connection: Connection, pace: Pace, clock: Clock) {
+  constructor(connection: Connection, pace: Pace, life: TransactionLife) {
     this.#connection = connection;
-    this.#clock = clock;
-    this.#deadline = clock.now() + limits.transactionMs;
+    this.#life = life;
     this.#reading = new Reading(connection, pace, () => {
-      this.#mustBeInTime();
+      this.#life.mustBeInTime();
       this.#send();
     });
     this.snapshot = this.#reading;
@@ -62,9 +54,9 @@ export class Writing implements Transaction {
   }
 
   set(key: Key, value: Uint8Array): void {
-    this.#mustBeUsable();
+    this.#life.mustBeUsable();
     checkSet(key, value);
-    this.#count(mutationBytes.set(key.length, value.length));
+    this.#life.count(mutationBytes.set(key.length, value.length));
     if (this.#kind !== "set") this.#startKind("set");
     // Copies, since they are sent later and the caller may reuse its buffers.
     this.#waiting.push(new Uint8Array(key), new Uint8Array(value));
@@ -72,37 +64,30 @@ export class Writing implements Transaction {
   }
 
   clear(key: Key): void {
-    this.#mustBeUsable();
+    this.#life.mustBeUsable();
     checkKey(key);
-    this.#count(mutationBytes.clear(key.length));
+    this.#life.count(mutationBytes.clear(key.length));
     if (this.#kind !== "clear") this.#startKind("clear");
     this.#waiting.push(new Uint8Array(key));
     if (this.#waiting.length === rowsPerStatement) this.#send();
   }
 
   clearRange(range: KeyRange): void {
-    this.#mustBeUsable();
+    this.#life.mustBeUsable();
     checkRange(range);
-    this.#count(mutationBytes.clearRange(range.begin.length, range.end.length));
+    this.#life.count(mutationBytes.clearRange(range.begin.length, range.end.length));
     this.#send();
     // A cluster clears a range of any size at once, so what it takes here does not count against the transaction's life.
-    const start = this.#clock.now();
-    this.#run(clearKeysBetween, [range.begin, range.end]);
-    this.#deadline += this.#clock.now() - start;
+    this.#life.outsideTime(() => this.#run(clearKeysBetween, [range.begin, range.end]));
   }
 
   add(key: Key, delta: bigint): void {
-    const sum = new Uint8Array(8);
-    const before = this.#reading.getNow(key);
-    if (before !== undefined) sum.set(before.subarray(0, 8));
-    const view = new DataView(sum.buffer);
-    view.setBigInt64(0, BigInt.asIntN(64, view.getBigInt64(0, true) + delta), true);
-    this.set(key, sum);
+    this.set(key, sumOf(this.#reading.getNow(key), delta));
   }
 
   /** Writers take turns here, so there is never another one to conflict with. */
   addReadConflictKey(key: Key): void {
-    this.#mustBeUsable();
+    this.#life.mustBeUsable();
     checkKey(key);
   }
 
@@ -112,57 +97,14 @@ export class Writing implements Transaction {
 
   /** Sends what waits and commits; the transaction has ended then, also when this throws. Throws SQLITE_BUSY as it is. */
   commit(): void {
-    this.#mustBeInTime();
+    this.#life.mustBeInTime();
     this.#send();
-    this.#ended = true;
+    this.#life.end();
     try {
       this.#connection.run("COMMIT");
     } catch (error) {
       throw isBusy(error) ? error : explain(error, this.#connection.path);
     }
-  }
-
-  /** From here on every use throws. */
-  end(): void {
-    this.#ended = true;
-    this.#waiting = [];
-  }
-
-  /** Milliseconds that this transaction may still live. */
-  get timeLeft(): number {
-    return this.#deadline - this.#clock.now();
-  }
-
-  /** As `end`, when the body used up its time: the body meets error 1007 at its next use. */
-  expire(): unknown {
-    this.end();
-    return this.#fail(tooOld());
-  }
-
-  #mustBeUsable(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
-    if (this.#ended) throw new TransactionEndedError("transaction");
-  }
-
-  #mustBeInTime(): void {
-    this.#mustBeUsable();
-    if (this.timeLeft < 0) throw this.#fail(tooOld());
-  }
-
-  #fail(error: unknown): unknown {
-    this.#failure ??= { error };
-    this.#waiting = [];
-    return error;
-  }
-
-  #count(bytes: number): void {
-    this.#bytes += bytes;
-    if (this.#bytes > limits.transactionBytes)
-      throw this.#fail(
-        new KvError(2101, `${this.#bytes} bytes of keys, values and conflict ranges`, {
-          hint: "Split the work into several transactions.",
-        }),
-      );
   }
 
   #startKind(kind: "set" | "clear"): void {
@@ -182,13 +124,7 @@ export class Writing implements Transaction {
     try {
       this.#connection.run(sql, parameters);
     } catch (error) {
-      throw this.#fail(isBusy(error) ? error : explain(error, this.#connection.path));
+      throw this.#life.fail(isBusy(error) ? error : explain(error, this.#connection.path));
     }
   }
-}
-
-function tooOld(): KvError {
-  return new KvError(1007, undefined, {
-    hint: "Split the work into several transactions, and start none inside another one's body.",
-  });
 }

@@ -1,5 +1,5 @@
-// SQLite answers at once, so long work here would never let timers, sockets and signals have their turn.
-import type { Clock } from "../clock.ts";
+// Our own engines answer at once, so long work here would never let timers, sockets and signals have their turn.
+import type { Clock } from "./clock.ts";
 
 const longestStretchMs = 10;
 
