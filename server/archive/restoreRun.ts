@@ -54,6 +54,8 @@ export interface Restored {
 
 /** What one transaction writes at most, about, in bytes. */
 const batchBytes = 2_000_000;
+/** Left alone, the engine lets some 10 MB more of dead records pile up before it collects them. */
+const batchesPerCollection = 50;
 /** Values over this many bytes are stored in transactions of their own. */
 const stagedBytes = 1_000_000;
 const maxFinalTerms = 3_000;
@@ -83,8 +85,10 @@ export async function restoreRun(
     journal = await advance(work, run.hash, journal, { phase: "points" }, async () => {});
   } else if (work.blobs !== undefined) stored = await countBlobs(run);
   const reader = new PointReader(run.hash, documents.traces);
+  let batches = 0;
   for await (const batch of reader.batches(run.records(), journal.lines)) {
     work.signal?.throwIfAborted();
+    if (++batches % batchesPerCollection === 0) Bun.gc(true);
     await stageLarge(store, run.hash, batch);
     journal = await advance(work, run.hash, journal, { lines: batch.line }, (tx) =>
       writeBatch(tx, store, run.hash, batch),
