@@ -254,6 +254,37 @@ test("checksums.json lists every file but itself, in lines, with totals", async 
   expect(text.split("\n")).toHaveLength(files.length + 3);
 });
 
+test.skipIf(process.platform === "win32")(
+  "a disk that takes no more is an error that names the file, and nothing is left",
+  () => {
+    // A limit on the size of files stands for the full disk: the system refuses the write in the same way.
+    const script = `
+    import { createArchive } from ${JSON.stringify(join(import.meta.dir, "index.ts"))};
+    process.on("SIGXFSZ", () => {});
+    for (const compress of [false, true]) {
+      await using archive = await createArchive({ out: ${JSON.stringify(folder)}, kind: "backup", compress });
+      try {
+        for (let n = 0; ; n++) {
+          const run = await archive.run(String(n));
+          await run.json("run.json", new Map());
+          await run.blob("small", crypto.getRandomValues(new Uint8Array(50_000)));
+          if (!compress || n > 2) await run.blob("large", new Uint8Array(compress ? 300_000 : 900_000));
+          await run.close();
+        }
+      } catch (error) {
+        console.log(error.code, error.message);
+      }
+    }`;
+    const result = Bun.spawnSync(["sh", "-c", 'ulimit -f 600; exec "$0" -e "$1"', process.execPath, script]);
+    expect(result.stderr.toString()).toBe("");
+    const lines = result.stdout.toString().trim().split("\n");
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/^io .*blobs\/large/);
+    expect(lines[1]).toMatch(/^io .*archive\.tar\.gz/);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
 const python = Bun.which("python3");
 test.skipIf(python === null)("Python's tarfile reads our tars, with paths of any length and script", async () => {
   const long = `seq/${"länge/".repeat(30)}${"n".repeat(200)}/日本 1.png`;
