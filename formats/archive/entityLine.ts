@@ -2,15 +2,15 @@
 import { MatyanError, messageOf } from "../error.ts";
 import { parseJson } from "../json.ts";
 import { isMap, type Value } from "../value.ts";
+import { isBlank } from "./lines.ts";
 import type { ArchiveEntity } from "./types.ts";
 
 /** The entity; undefined for a blank line. Throws `corrupt`, without naming file and line. */
 export function parseEntity(bytes: Uint8Array, line: number): ArchiveEntity | undefined {
-  const text = Buffer.from(bytes);
-  if (text.toString("latin1").trim() === "") return undefined;
+  if (isBlank(bytes)) return undefined;
   let value: Value;
   try {
-    value = parseJson(text);
+    value = parseJson(bytes);
   } catch (cause) {
     throw new MatyanError("corrupt", messageOf(cause).replace("at line 1, ", "at "), { cause });
   }

@@ -4,7 +4,7 @@ import type { Value } from "../value.ts";
 import { parseDocument } from "./document.ts";
 import type { FaultList } from "./faults.ts";
 import { maxDocumentBytes } from "./layout.ts";
-import { type Line, LineSplitter } from "./lines.ts";
+import { isBlank, type Line, LineSplitter } from "./lines.ts";
 
 export interface FileCheck {
   push(chunk: Uint8Array): void;
@@ -81,8 +81,4 @@ export class LinesCheck implements FileCheck {
     this.#records++;
     this.#use(line);
   }
-}
-
-function isBlank(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
 }

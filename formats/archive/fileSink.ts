@@ -169,3 +169,8 @@ export function ioError(path: string, error: unknown): MatyanError {
   }
   return new MatyanError("io", `${path}: ${messageOf(error)}`, options);
 }
+
+/** Whether the operating system said `code`, e.g. "ENOENT". */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -191,7 +191,11 @@ test(
     let opened = 0;
     for (let seed = 0; seed < 400; seed++) {
       const random = randomFrom(seed + 200_000);
-      const bytes = damage(tars[seed % tars.length]!, random);
+      // Damage to a tar is most often fatal; damage to the files in it gets further.
+      const bytes =
+        random(4) === 0
+          ? damage(tars[seed % tars.length]!, random)
+          : await tarOfFiles(damageFiles(archives[seed % archives.length]!, random));
       const outcome = await survives(async () => {
         await using archive = await openArchive("-", { stdin: chunksOf(bytes, 1 + random(8000)), tempDir });
         for await (const _ of archive.entities());
@@ -205,7 +209,7 @@ test(
       }, seed);
       if (outcome === "result") opened++;
     }
-    expect(opened).toBeGreaterThan(20);
+    expect(opened).toBeGreaterThan(40);
     expect(readdirSync(tempDir)).toEqual([]);
     expectBounded();
   },

@@ -80,3 +80,8 @@ export class Carry {
     throw new MatyanError("too_large", `line ${line} is longer than ${this.#maxBytes} bytes`);
   }
 }
+
+/** Nothing but spaces, tabs and the "\r" of a Windows line end: readers pass over such lines. */
+export function isBlank(line: Uint8Array): boolean {
+  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+}

@@ -15,7 +15,7 @@ import {
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { MatyanError } from "../error.ts";
-import { guard, ioError } from "./fileSink.ts";
+import { guard, hasCode, ioError } from "./fileSink.ts";
 
 const maxAttempts = 10_000;
 
@@ -117,8 +117,4 @@ function firstFree(parent: string, name: string, suffix: string, take: (path: st
     }
   }
   throw new MatyanError("conflict", `${parent} holds too many archives named ${basename(name)}`);
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

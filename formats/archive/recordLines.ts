@@ -4,7 +4,7 @@ import { MatyanError, messageOf } from "../error.ts";
 import { parseJson } from "../json.ts";
 import { isMap, type Value } from "../value.ts";
 import { maxLineBytes } from "./layout.ts";
-import { Carry } from "./lines.ts";
+import { Carry, isBlank } from "./lines.ts";
 import type { LineRecord } from "./types.ts";
 
 const batchRecords = 1000;
@@ -109,10 +109,11 @@ export class RecordParser {
   }
 
   #general(bytes: Buffer, start: number, end: number): LineRecord | undefined {
-    if (isBlank(bytes, start, end)) return undefined;
+    const line = bytes.subarray(start, end);
+    if (isBlank(line)) return undefined;
     let result: LineRecord | string;
     try {
-      result = toRecord(parseJson(bytes.subarray(start, end)), this.#line);
+      result = toRecord(parseJson(line), this.#line);
     } catch (error) {
       if (!(error instanceof MatyanError)) throw error;
       result = error.message.replace("at line 1, ", "at ");
@@ -290,14 +291,6 @@ function startsWith(bytes: Uint8Array, start: number, end: number, expected: Uin
   if (start + length > end) return false;
   // From the end: where two lines differ is most often late.
   for (let i = length - 1; i >= 0; i--) if (bytes[start + i] !== expected[i]) return false;
-  return true;
-}
-
-function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!;
-    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false;
-  }
   return true;
 }
 

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MatyanError } from "../error.ts";
 import type { ArchiveEntry } from "./entries.ts";
-import { guard, ioError } from "./fileSink.ts";
+import { guard, hasCode, ioError } from "./fileSink.ts";
 import { isPlainFolder, readChunks } from "./folder.ts";
 import { readTar, type TarOptions } from "./tarReader.ts";
 
@@ -82,8 +82,4 @@ function conflict(member: ArchiveEntry, { label }: TarOptions): MatyanError {
 
 function clash(error: unknown): boolean {
   return ["EEXIST", "ENOTDIR", "EISDIR"].some((code) => hasCode(error, code));
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

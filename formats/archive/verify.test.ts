@@ -99,6 +99,15 @@ describe("archives of the existing programs", () => {
     expect(codesOf(failed)).toContain("run-failed");
   });
 
+  test("a run that was asked for twice is a warning", async () => {
+    const result = await changed(loadFiles(goldenFolders["example-archive"]), (copy) => {
+      edit("manifest.json", '"run_count": 1', '"run_count": 2')(copy);
+      edit("manifest.json", /"run_hashes": \[\s*("\w+")/, '"run_hashes": [$1, $1')(copy);
+    });
+    expect(result).toMatchObject({ ok: true, warnings: 1 });
+    expect(codesOf(result)).toEqual(new Set(["run-hash"]));
+  });
+
   test("a folder that lacks a file is an error when the manifest counts it as exported", async () => {
     const result = await changed(loadFiles(goldenFolders["example-archive-client"]), (copy) => {
       copy.delete(`${goldenRun}/traces.json`);
