@@ -20,7 +20,7 @@ export const define: Define = (command) => {
     .argument("<out>", "folder to make the archive in, or a name ending in .tar.gz or .tgz")
     .option("--experiment <name>", "put all runs into this experiment")
     .option("--compress", "make a .tar.gz instead of a folder")
-    .option("--workers <n>", "threads that write points (default: one per processor)", countBetween(1, 256))
+    .option("--workers <n>", "threads that write points (default: 2 for large logs)", countBetween(1, 256))
     .option("--strict", "fail, and leave no archive, when any file is damaged")
     .addHelpText(
       "after",

@@ -37,11 +37,13 @@ export function linearAxis(low: number, high: number, count: number, outward = f
     const tick = Math.min(to, Math.max(from, (first + at) * step * scale));
     if (tick !== ticks.at(-1)) ticks.push(tick);
   }
+  // Too short for a round number at this step: its middle is better than an axis without numbers.
+  if (ticks.length === 0) ticks.push(from / 2 + to / 2);
   return {
     low: from,
     high: to,
     ticks,
-    labels: decimalLabels(ticks, step * scale),
+    labels: ticks.length === 1 ? ticks.map((tick) => shortNumber(tick)) : decimalLabels(ticks, step * scale),
     position: (value) => (value / scale - start) / span,
   };
 }

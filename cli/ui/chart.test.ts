@@ -93,8 +93,8 @@ test("a single point can be seen, a constant series has an axis around it", () =
         │
     3.0 ┤            ⠘⠃
     2.5 ┤
-        └─────────────────────────
-
+        └────────────┬────────────
+                     7
                    step
     ⠒⠒  x"
   `);

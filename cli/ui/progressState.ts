@@ -97,7 +97,8 @@ function percentOf(stage: StageState): number {
   return stage.total === undefined ? 0 : Math.min(100, Math.floor((stage.done / stage.total) * 100));
 }
 
-const barCells = 24;
+/** Cells of the bar on a wide terminal, and on a narrow one. */
+const barCells = { wide: 24, narrow: 12 } as const;
 
 /**
  * The drawing on a terminal of `columns`: a line of bar, counts, rate and time left, and a line for the item.
@@ -110,7 +111,8 @@ export function drawing(stage: StageState, columns: number, now: number, style: 
   const details = [counts(stage), rateText(stage), left === undefined ? elapsed : `${shortDuration(left)} left`].filter(
     (part) => part !== "",
   );
-  const bar = stage.total === undefined ? "" : drawBar(stage.done / stage.total, barCells);
+  const bar =
+    stage.total === undefined ? "" : drawBar(stage.done / stage.total, columns < 100 ? barCells.narrow : barCells.wide);
   const percent = stage.total === undefined ? "" : `${String(percentOf(stage)).padStart(3)}%`;
   const lines = [];
   for (let kept = details.length; ; kept--) {
@@ -130,7 +132,7 @@ export function drawing(stage: StageState, columns: number, now: number, style: 
       );
     break;
   }
-  if (stage.item !== "") lines.push(style.dim(`  ${cutText(safeText(stage.item), width - 2)}`));
+  if (stage.item !== "") lines.push(style.dim(cutText(`  ${safeText(stage.item)}`, width)));
   return lines;
 }
 

@@ -101,7 +101,7 @@ function parameters(attrs: ValueMap, { width, style, all }: PageOptions): string
   const lines =
     params.size === 0
       ? []
-      : [style.bold("Parameters"), ...paramTree(params, all ? Number.POSITIVE_INFINITY : width, style)];
+      : [style.bold("Parameters"), ...paramTree(params, all ? Number.POSITIVE_INFINITY : Math.min(width, 160), style)];
   if (all || system === undefined) return lines;
   const hidden = `${countLeaves(system)} values of the machine and its software: --all shows them`;
   return [...(lines.length === 0 ? [style.bold("Parameters")] : lines), style.dim(cutText(hidden, width))];
