@@ -5,15 +5,19 @@ import { EventReader, ValueField, ValueReader, What } from "./event.ts";
 import { LineBuffer } from "./lines.ts";
 import { Kind, kindOf, type RunPlan, shapeCount, unconvertedNames } from "./plan.ts";
 import { isPurged, type Purges } from "./restart.ts";
+import { ScalarEvent } from "./scalarEvent.ts";
 import type { Arena } from "./source.ts";
 import { TagTable } from "./tags.ts";
 import { Shape, TensorReader, textNumber } from "./tensor.ts";
 
-/** A blob to be stored: consecutive parts, views of memory that is only good until the next `emit`. */
+/** A blob to be stored: a header, if any, and bytes of the segment, which has not been copied. */
 export interface Blob {
   /** Below the run's `blobs/`. */
   readonly path: string;
-  readonly parts: readonly Uint8Array[];
+  readonly header?: Uint8Array;
+  /** Range in the arena. */
+  readonly start: number;
+  readonly end: number;
 }
 
 /** A stretch of a file whose bytes [start, end) lie in the arena and are sound records, one after the other. */
@@ -86,6 +90,7 @@ export function addTally(sum: Tally, part: Tally): void {
 export interface ValueContext {
   readonly out: LineBuffer;
   readonly bytes: Uint8Array;
+  readonly view: DataView;
   readonly tensor: TensorReader;
   readonly hash: string;
   readonly tag: { readonly name: string; readonly plugin: string; readonly path: string };
@@ -94,7 +99,7 @@ export interface ValueContext {
   /** Content of the value's field. */
   readonly start: number;
   readonly end: number;
-  blob(path: string, ...parts: Uint8Array[]): void;
+  blob(blob: Blob): void;
   note(kind: string): void;
 }
 
@@ -114,6 +119,7 @@ export class Emitter {
 
   readonly #plan: RunPlan;
   readonly #arena: Arena;
+  readonly #scalar = new ScalarEvent();
   readonly #event: EventReader;
   readonly #values: ValueReader;
   readonly #tensor: TensorReader;
@@ -152,7 +158,12 @@ export class Emitter {
         const payload = at + 12;
         const payloadEnd = payload + view.getUint32(at, true);
         at = payloadEnd + 4;
-        if (at > end || !event.read(payload, payloadEnd)) return false;
+        if (at > end) return false;
+        if (this.#scalar.match(this.#arena.bytes, view, payload, payloadEnd)) {
+          if (!this.#simple(position, segment)) return false;
+          continue;
+        }
+        if (!event.read(payload, payloadEnd)) return false;
         if (event.what !== What.summary) continue;
         if (!this.#summary(event.whatStart, event.whatEnd, position, segment)) return false;
         const more = event.moreSummaries;
@@ -160,6 +171,23 @@ export class Emitter {
           if (!this.#summary(more[pair]!, more[pair + 1]!, position, segment)) return false;
       }
     }
+    return true;
+  }
+
+  /** The short way of the commonest event. */
+  #simple(position: number, { purges, purgesOfTag }: Segment): boolean {
+    const { tagStart, tagEnd, step, wallTime, value } = this.#scalar;
+    const tag = this.#tags.find(this.#arena.bytes, tagStart, tagEnd);
+    if (tag < 0) return false;
+    if (
+      (purges.positions.length > 0 || purgesOfTag.size > 0) &&
+      this.#isDropped(purges, purgesOfTag.get(tag), tag, Shape.simple, position, step)
+    )
+      return true;
+    const series = this.#plan.seriesOf[tag * shapeCount + Shape.simple]!;
+    this.#begin(series, step);
+    this.out.float(value);
+    this.#finish(series, step, wallTime, value);
     return true;
   }
 
@@ -255,6 +283,7 @@ export class Emitter {
     const result = writers[kind]!({
       out,
       bytes: this.#arena.bytes,
+      view: this.#arena.view,
       tensor: this.#tensor,
       hash: this.#plan.hash,
       tag: this.#plan.tags[tag]!,
@@ -262,8 +291,8 @@ export class Emitter {
       shape,
       start,
       end,
-      blob: (path, ...parts) => {
-        this.blobs.push({ path, parts });
+      blob: (blob) => {
+        this.blobs.push(blob);
       },
       note: (note) => this.#count(this.tally.notes, note),
     });

@@ -1,7 +1,7 @@
 // Writes image and audio values: a description in the line, the original bytes as blobs.
 import type { ValueContext } from "./emit.ts";
 import { audioFacts, imageFacts } from "./media.ts";
-import { decodeMessage } from "./messages.ts";
+import { readMedia } from "./mediaMessage.ts";
 import { Shape } from "./tensor.ts";
 
 interface Part {
@@ -12,10 +12,9 @@ interface Part {
 /** v1 `Image` messages, and TF2 string tensors of width, height and any number of encoded images. */
 export function writeImages(context: ValueContext): true | string {
   if (context.shape === Shape.image) {
-    const message = decodeMessage("Image", context.bytes.subarray(context.start, context.end));
-    const { encoded } = message ?? {};
-    if (encoded === undefined || encoded.length === 0) return "image without bytes";
-    writeImage(context, encoded, caption(context), message);
+    const message = readMedia(context.bytes, context.view, context.start, context.end);
+    if (message.start === message.end) return "image without bytes";
+    writeImage(context, message, caption(context), message);
     return true;
   }
   const parts = context.tensor.strings();
@@ -25,8 +24,8 @@ export function writeImages(context: ValueContext): true | string {
   if (count > 1) context.out.text("[");
   for (let index = 0; index < count; index++) {
     if (index > 0) context.out.text(", ");
-    const encoded = context.bytes.subarray(parts[index * 2 + 4], parts[index * 2 + 5]);
-    writeImage(context, encoded, count === 1 ? caption(context) : `${caption(context)} #${index + 1}`, size);
+    const part = { start: parts[index * 2 + 4]!, end: parts[index * 2 + 5]! };
+    writeImage(context, part, count === 1 ? caption(context) : `${caption(context)} #${index + 1}`, size);
   }
   if (count > 1) context.out.text("]");
   return true;
@@ -34,15 +33,15 @@ export function writeImages(context: ValueContext): true | string {
 
 function writeImage(
   context: ValueContext,
-  encoded: Uint8Array,
+  part: Part,
   text: string,
-  stated: { readonly width?: number | undefined; readonly height?: number | undefined } | undefined,
+  stated: { readonly width?: number | undefined; readonly height?: number | undefined },
 ): void {
-  const facts = imageFacts(encoded);
+  const facts = imageFacts(context.bytes.subarray(part.start, part.end));
   if (facts.format === "bin") context.note("image of an unknown format, kept as .bin");
-  const width = facts.width ?? stated?.width ?? null;
-  const height = facts.height ?? stated?.height ?? null;
-  const key = store(context, encoded, facts.format);
+  const width = facts.width ?? stated.width ?? null;
+  const height = facts.height ?? stated.height ?? null;
+  const key = store(context, part, facts.format);
   context.out.text(
     `{"type": "image", "format": ${JSON.stringify(facts.format)}, "caption": ${JSON.stringify(text)}, ` +
       `"width": ${width}, "height": ${height}, "s3_key": ${JSON.stringify(key)}}`,
@@ -52,10 +51,9 @@ function writeImage(
 /** v1 `Audio` messages, and TF2 string tensors of rows (encoded audio, label). */
 export function writeAudio(context: ValueContext): true | string {
   if (context.shape === Shape.audio) {
-    const message = decodeMessage("Audio", context.bytes.subarray(context.start, context.end));
-    const { encoded } = message ?? {};
-    if (encoded === undefined || encoded.length === 0) return "audio without bytes";
-    writeSound(context, encoded, caption(context), message?.contentType, message?.sampleRate);
+    const message = readMedia(context.bytes, context.view, context.start, context.end);
+    if (message.start === message.end) return "audio without bytes";
+    writeSound(context, message, caption(context), message.contentType, message.sampleRate);
     return true;
   }
   const parts = context.tensor.strings();
@@ -70,23 +68,17 @@ export function writeAudio(context: ValueContext): true | string {
     const label = rows > 1 ? part(index * rows + 1) : { start: 0, end: 0 };
     const named = new TextDecoder().decode(context.bytes.subarray(label.start, label.end));
     const usual = count === 1 ? caption(context) : `${caption(context)} #${index + 1}`;
-    writeSound(context, context.bytes.subarray(sound.start, sound.end), named || usual);
+    writeSound(context, sound, named || usual);
   }
   if (count > 1) context.out.text("]");
   return true;
 }
 
-function writeSound(
-  context: ValueContext,
-  encoded: Uint8Array,
-  text: string,
-  contentType?: string,
-  stated?: number,
-): void {
-  const facts = audioFacts(encoded, contentType);
+function writeSound(context: ValueContext, part: Part, text: string, contentType?: string, stated?: number): void {
+  const facts = audioFacts(context.bytes.subarray(part.start, part.end), contentType);
   if (facts.format === "bin") context.note("audio of an unknown format, kept as .bin");
   const rate = stated !== undefined && stated >= 1 && stated < 2 ** 31 ? Math.trunc(stated) : (facts.rate ?? null);
-  const key = store(context, encoded, facts.format);
+  const key = store(context, part, facts.format);
   context.out.text(
     `{"type": "audio", "format": ${JSON.stringify(facts.format)}, "caption": ${JSON.stringify(text)}, ` +
       `"rate": ${rate}, "s3_key": ${JSON.stringify(key)}}`,
@@ -94,10 +86,11 @@ function writeSound(
 }
 
 /** Hands the bytes out as a blob and returns its object key. The same bytes at one step are the same blob. */
-function store(context: ValueContext, encoded: Uint8Array, format: string): string {
+function store(context: ValueContext, part: Part, format: string): string {
+  const encoded = context.bytes.subarray(part.start, part.end);
   const digest = new Bun.CryptoHasher("sha256").update(encoded).digest("hex").slice(0, 8);
   const path = `seq/${context.tag.path}/${context.step}-${digest}.${format}`;
-  context.blob(path, encoded);
+  context.blob({ path, start: part.start, end: part.end });
   return `${context.hash}/${path}`;
 }
 

@@ -134,8 +134,7 @@ function writeLargeTensor(context: ValueContext, facts: string): true | string {
   const raw = bytes.subarray(range.start, range.end);
   const digest = new Bun.CryptoHasher("sha256").update(raw).digest("hex").slice(0, 8);
   const path = `seq/${context.tag.path}/${context.step}-${digest}.${type === undefined ? "bin" : "npy"}`;
-  if (type === undefined) context.blob(path, raw);
-  else context.blob(path, npyHeader(type, tensor.shape), raw);
+  context.blob({ path, ...range, ...(type === undefined ? {} : { header: npyHeader(type, tensor.shape) }) });
   context.note("tensor of more than 100,000 elements, kept as a blob");
   out.text(
     `{"type": "figure", "data": {"data": [], "layout": {"title": {"text": ${JSON.stringify(`${context.tag.name}: too large to draw`)}}}}, ` +

@@ -6,14 +6,6 @@ import type { IConversionOptions, Type } from "protobufjs/light";
 type FieldTable = Readonly<Record<string, readonly [id: number, type: string, rule?: "repeated"]>>;
 
 const tables: Readonly<Record<string, FieldTable>> = {
-  Image: { height: [1, "int32"], width: [2, "int32"], colorspace: [3, "int32"], encoded: [4, "bytes"] },
-  Audio: {
-    sampleRate: [1, "float"],
-    channels: [2, "int64"],
-    frames: [3, "int64"],
-    encoded: [4, "bytes"],
-    contentType: [5, "string"],
-  },
   Histogram: {
     min: [1, "double"],
     max: [2, "double"],
@@ -84,16 +76,6 @@ const tables: Readonly<Record<string, FieldTable>> = {
 };
 
 /** Shapes of decoded messages. Fields that were not on the wire are undefined. */
-export interface ImageMessage {
-  readonly height?: number;
-  readonly width?: number;
-  readonly encoded?: Uint8Array;
-}
-export interface AudioMessage {
-  readonly sampleRate?: number;
-  readonly encoded?: Uint8Array;
-  readonly contentType?: string;
-}
 export interface HistogramMessage {
   readonly min?: number;
   readonly max?: number;
@@ -156,8 +138,6 @@ export interface HParamsMessage {
   readonly session_end_info?: { readonly status?: number; readonly end_time_secs?: number };
 }
 interface Messages {
-  Image: ImageMessage;
-  Audio: AudioMessage;
   Histogram: HistogramMessage;
   Metadata: MetadataMessage;
   HParams: HParamsMessage;

@@ -103,16 +103,20 @@ export class RecordScanner {
         this.#at = at + 1;
         continue;
       }
-      const total = high * 2 ** 32 + length + frameBytes;
-      if (offset + total > this.#size) {
+      // Offsets within the window stay small integers: one that came of a float multiplication makes all that follow ten times as slow.
+      const total = length + frameBytes;
+      if (high !== 0 || offset + total > this.#size) {
+        if (high !== 0 && offset + high * 4294967296 + total <= this.#size) {
+          this.#skipOversized(offset, high * 4294967296 + total);
+          if (this.#at >= this.#filled) return false;
+          continue;
+        }
         if (this.#searchFrom < 0) this.#startSearch(offset, "truncated: the file ends inside a record");
         this.#at = at + 1;
         continue;
       }
       if (total - frameBytes > maxRecordBytes) {
-        this.#endSearch(offset);
-        this.#lose(offset, total, "a record of more than 64 MiB");
-        this.#skipTo(offset + total);
+        this.#skipOversized(offset, total);
         if (this.#at >= this.#filled) return false;
         continue;
       }
@@ -164,7 +168,10 @@ export class RecordScanner {
     return false;
   }
 
-  #skipTo(offset: number): void {
+  #skipOversized(from: number, bytes: number): void {
+    this.#endSearch(from);
+    this.#lose(from, bytes, "a record of more than 64 MiB");
+    const offset = from + bytes;
     if (offset <= this.#base + this.#filled) {
       this.#at = offset - this.#base;
     } else {

@@ -6,6 +6,7 @@ import { describeSession, nestKeys, plainMessage, readHyperparameters } from "./
 import { decodeMessage, type MetadataMessage } from "./messages.ts";
 import { planRun, type RunPlan } from "./plan.ts";
 import { RestartRule } from "./restart.ts";
+import { ScalarEvent } from "./scalarEvent.ts";
 import type { Arena } from "./source.ts";
 import { TagTable } from "./tags.ts";
 import { Shape, stringDtype, TensorReader } from "./tensor.ts";
@@ -22,6 +23,8 @@ export class RunIndex {
   events = 0;
 
   readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #scalar = new ScalarEvent();
   readonly #event: EventReader;
   readonly #values: ValueReader;
   readonly #tensor: TensorReader;
@@ -43,6 +46,7 @@ export class RunIndex {
   /** Events are read from `arena`. `identity` are the texts that, with the first two records, make the run's hash. */
   constructor(arena: Arena, identity: readonly string[]) {
     this.#bytes = arena.bytes;
+    this.#view = arena.view;
     this.#event = new EventReader(arena.bytes, arena.view);
     this.#values = new ValueReader(arena.bytes, arena.view);
     this.#tensor = new TensorReader(arena.bytes, arena.view);
@@ -61,6 +65,13 @@ export class RunIndex {
     if (this.#files === 1 && this.#identityRecords < 2) {
       this.#identityRecords++;
       this.#identify(this.#bytes.subarray(start, end));
+    }
+    const scalar = this.#scalar;
+    if (scalar.match(this.#bytes, this.#view, start, end)) {
+      const outOfOrder = this.restarts.summary(scalar.step);
+      this.#takeValue(scalar.tagStart, scalar.tagEnd, Shape.simple, this.events, scalar.step, outOfOrder);
+      this.events++;
+      return undefined;
     }
     if (!event.read(start, end)) return "the record is no event (protobuf)";
     const position = this.events;
@@ -215,23 +226,36 @@ export class RunIndex {
     const pending = this.#pending;
     const outOfOrder = this.restarts.summary(step);
     for (let index = 0; index < pending.length; index += 5) {
-      const tag = this.tags.intern(this.#bytes, pending[index]!, pending[index + 1]!);
-      if (tag === this.#shapes.length) {
-        this.#shapes.push([]);
-        this.#shapeBits.push(0);
-        this.#metadata.push(undefined);
-      }
-      if (outOfOrder) this.restarts.outOfOrder(tag, position, step);
-      this.restarts.value(tag, step);
       const shape = pending[index + 2]!;
-      const bits = this.#shapeBits[tag]!;
-      if ((bits & (1 << shape)) === 0) {
-        this.#shapeBits[tag] = bits | (1 << shape);
-        this.#shapes[tag]!.push(shape);
-      }
+      const tag = this.#takeValue(pending[index]!, pending[index + 1]!, shape, position, step, outOfOrder);
       const metadataStart = pending[index + 3]!;
       if (metadataStart >= 0) this.#takeMetadata(tag, metadataStart, pending[index + 4]!);
     }
+  }
+
+  /** Notes a value's tag, kind and step; returns the tag's id. */
+  #takeValue(
+    tagStart: number,
+    tagEnd: number,
+    shape: number,
+    position: number,
+    step: number | bigint,
+    outOfOrder: boolean,
+  ): number {
+    const tag = this.tags.intern(this.#bytes, tagStart, tagEnd);
+    if (tag === this.#shapes.length) {
+      this.#shapes.push([]);
+      this.#shapeBits.push(0);
+      this.#metadata.push(undefined);
+    }
+    if (outOfOrder) this.restarts.outOfOrder(tag, position, step);
+    this.restarts.value(tag, step);
+    const bits = this.#shapeBits[tag]!;
+    if ((bits & (1 << shape)) === 0) {
+      this.#shapeBits[tag] = bits | (1 << shape);
+      this.#shapes[tag]!.push(shape);
+    }
+    return tag;
   }
 
   /** Only the first metadata of a tag counts, as in TensorBoard; of hyperparameters the first of each file. */

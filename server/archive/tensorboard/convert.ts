@@ -9,7 +9,7 @@ import { Arena } from "../../../formats/tensorboard/source.ts";
 import { mapOf, type Value } from "../../../formats/value.ts";
 import { discoverRuns, type LoggedRun } from "./discover.ts";
 import { type FileReport, type IndexedRun, indexRun } from "./indexRun.ts";
-import { type Outcome, taskOf } from "./work.ts";
+import { type Outcome, type Task, taskOf } from "./work.ts";
 import { poolWorkshop, singleWorkshop, type Workshop } from "./workerPool.ts";
 
 export interface ConvertOptions {
@@ -17,7 +17,10 @@ export interface ConvertOptions {
   readonly out: string;
   readonly experiment?: string | undefined;
   readonly compress?: boolean;
-  /** Threads that write points; 1 does all in this one. Default: as many as there are processors. */
+  /**
+   * Threads that write points; 1 does all in this one. By default two for large logs where there are two processors:
+   * then reading, hashing and storing, which stay in this thread, take as long as the rest, and each thread costs 30 MB.
+   */
   readonly workers?: number | undefined;
   /** Any damage fails the conversion, and no archive is left. */
   readonly strict?: boolean;
@@ -64,8 +67,8 @@ export interface ConvertReport {
 
 /** Bytes of events per unit of work: small in one thread for its memory, larger where each one is a message. */
 const unitBytes = { single: 1 << 20, shared: 2 << 20 } as const;
-/** Logs smaller than this are done before worker threads have started. */
-const worthWorkers = 16 << 20;
+/** Logs smaller than this are done before worker threads are warm. */
+const worthWorkers = 128 << 20;
 /** Share of the work that pass 1 is, for the progress display. */
 const indexShare = 0.25;
 
@@ -85,9 +88,9 @@ export async function convertTensorboard(options: ConvertOptions): Promise<Conve
     ...(options.durable === undefined ? {} : { durable: options.durable }),
   });
   const experiment = await writeExperiment(archive, options);
-  const workers = bytes < worthWorkers ? 1 : (options.workers ?? availableParallelism());
+  const workers = options.workers ?? (bytes < worthWorkers ? 1 : Math.min(2, availableParallelism()));
   const arena = new Arena();
-  using workshop = workers === 1 ? singleWorkshop(arena) : poolWorkshop(workers);
+  using workshop = workers === 1 ? singleWorkshop(arena) : poolWorkshop(workers, arena);
   const line = new AssemblyLine(archive, workshop, experiment, options);
   for (const run of runs) {
     progress.item(run.name);
@@ -166,7 +169,7 @@ class AssemblyLine {
   readonly #experiment: Experiment | undefined;
   readonly #options: ConvertOptions;
   /** Oldest first. A run's last entry closes it. */
-  readonly #pending: { open: OpenRun; bytes: number; outcome: Promise<Outcome> | undefined }[] = [];
+  readonly #pending: { open: OpenRun; work: { task: Task; outcome: Promise<Outcome> } | undefined }[] = [];
   readonly #reports: RunReport[] = [];
 
   constructor(archive: ArchiveWriter, workshop: Workshop, experiment: Experiment | undefined, options: ConvertOptions) {
@@ -180,12 +183,12 @@ class AssemblyLine {
     const writer = await this.#archive.run(indexed.plan.hash);
     const open = { run, indexed, writer, tally: emptyTally(indexed.plan), blobs: new Set<string>() };
     for (const unit of indexed.units) {
-      const outcome = this.#workshop.submit(indexed.plan, taskOf(unit, indexed.restarts));
-      this.#pending.push({ open, bytes: unit.length, outcome });
+      const task = taskOf(unit, indexed.restarts);
+      this.#pending.push({ open, work: { task, outcome: this.#workshop.submit(indexed.plan, task) } });
       while (this.#pending.length >= this.#workshop.capacity) await this.#takeOldest();
       if (this.#workshop.capacity === 1) await new Promise(setImmediate);
     }
-    this.#pending.push({ open, bytes: 0, outcome: undefined });
+    this.#pending.push({ open, work: undefined });
     while (this.#pending.length >= this.#workshop.capacity) await this.#takeOldest();
   }
 
@@ -195,19 +198,20 @@ class AssemblyLine {
   }
 
   async #takeOldest(): Promise<void> {
-    const { open, bytes, outcome } = this.#pending.shift()!;
-    if (outcome === undefined) return this.#closeRun(open);
-    const done = await outcome;
+    const { open, work } = this.#pending.shift()!;
+    if (work === undefined) return this.#closeRun(open);
+    const done = await work.outcome;
     this.#options.signal.throwIfAborted();
     addTally(open.tally, done.tally);
-    for (const { path, parts } of done.blobs) {
-      if (open.blobs.has(path)) continue;
-      open.blobs.add(path);
-      await open.writer.blob(path, parts.length === 1 ? parts[0]! : stream(parts));
+    for (const blob of done.blobs) {
+      if (open.blobs.has(blob.path)) continue;
+      open.blobs.add(blob.path);
+      const bytes = this.#workshop.blobBytes(work.task, blob);
+      await open.writer.blob(blob.path, blob.header === undefined ? bytes : inTurn(blob.header, bytes));
     }
     open.writer.records().write(done.lines, done.tally.records);
     this.#workshop.release(done);
-    this.#options.progress.advance(bytes * (1 - indexShare));
+    this.#options.progress.advance(work.task.unit.length * (1 - indexShare));
   }
 
   async #closeRun(open: OpenRun): Promise<void> {
@@ -237,7 +241,7 @@ class AssemblyLine {
   }
 }
 
-async function* stream(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+async function* inTurn(...parts: Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* parts;
 }
 

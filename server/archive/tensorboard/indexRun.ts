@@ -94,7 +94,7 @@ async function indexFile(file: EventFile, index: RunIndex, units: Unit[], option
   });
   let scanner: RecordScanner | undefined;
   try {
-    using source = disposable(openFile(file.path));
+    using source = openFile(file.path);
     scanner = new RecordScanner(source, file.size, options.arena);
     let reached = 0;
     while (scanner.fill()) {
@@ -124,10 +124,6 @@ async function indexFile(file: EventFile, index: RunIndex, units: Unit[], option
   }
   cutter.finish(index.events);
   return report(scanner.losses, scanner.lossCount, scanner.lostBytes);
-}
-
-function disposable<T extends { close(): void }>(resource: T): T & Disposable {
-  return Object.assign(resource, { [Symbol.dispose]: () => resource.close() });
 }
 
 /** Gathers neighbouring records into units. */

@@ -3,9 +3,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { MatyanError, messageOf } from "../../../formats/error.ts";
 import type { ByteSource } from "../../../formats/tensorboard/source.ts";
 
-export interface FileSource extends ByteSource {
-  close(): void;
-}
+export interface FileSource extends ByteSource, Disposable {}
 
 /** @throws MatyanError `io` when the file cannot be opened or, later, read */
 export function openFile(path: string): FileSource {
@@ -20,7 +18,7 @@ export function openFile(path: string): FileSource {
       }
       return done;
     },
-    close: () => closeSync(descriptor),
+    [Symbol.dispose]: () => closeSync(descriptor),
   };
 }
 

@@ -21,13 +21,7 @@ self.onmessage = ({ data }) => {
     if (data.buffer !== undefined) emitter.out = new LineBuffer(new Uint8Array(data.buffer));
     const { lines, tally, blobs } = perform(data.task, emitter, arena);
     emitter.out = new LineBuffer(new Uint8Array(0));
-    // Blobs are views of the arena, which the next unit overwrites.
-    const copied = blobs.map(({ path, parts }) => ({ path, parts: parts.map((part) => part.slice()) }));
-    const transfer = [
-      lines.buffer,
-      ...copied.flatMap(({ parts }) => parts.map((part) => part.buffer)),
-    ] as ArrayBuffer[];
-    self.postMessage({ number: data.number, lines, tally, blobs: copied }, transfer);
+    self.postMessage({ number: data.number, lines, tally, blobs }, [lines.buffer as ArrayBuffer]);
   } catch (error) {
     const known = error instanceof MatyanError ? error : undefined;
     const failure = {

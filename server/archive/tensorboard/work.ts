@@ -32,15 +32,15 @@ export function taskOf(unit: Unit, restarts: RestartRule): Task {
 /** Reads the unit into the arena and writes its lines. The outcome is good until the arena or the emitter is used again. */
 export function perform(task: Task, emitter: Emitter, arena: Arena): Outcome {
   const { path, offset, length, spans, first } = task.unit;
-  const source = openFile(path);
-  try {
-    const complete = source.read(offset, arena.bytes.subarray(0, length)) === length;
-    const { purges, purgesOfTag } = task;
-    if (complete && emitter.emit({ spans, position: first, purges, purgesOfTag })) return emitter.take();
-  } finally {
-    source.close();
-  }
-  throw new MatyanError("conflict", `${path} was changed while it was being converted`, {
+  using source = openFile(path);
+  const complete = source.read(offset, arena.bytes.subarray(0, length)) === length;
+  const { purges, purgesOfTag } = task;
+  if (!complete || !emitter.emit({ spans, position: first, purges, purgesOfTag })) throw changedError(path);
+  return emitter.take();
+}
+
+export function changedError(path: string): MatyanError {
+  return new MatyanError("conflict", `${path} was changed while it was being converted`, {
     hint: "Appending to a log is fine; replacing or cutting it is not. Run the conversion again.",
   });
 }

@@ -4,13 +4,16 @@ import type { Blob, Tally } from "../../../formats/tensorboard/emit.ts";
 import { Emitter } from "../../../formats/tensorboard/emit.ts";
 import type { RunPlan } from "../../../formats/tensorboard/plan.ts";
 import type { Arena } from "../../../formats/tensorboard/source.ts";
-import { type Outcome, perform, type Task } from "./work.ts";
+import { openFile } from "./openFile.ts";
+import { changedError, type Outcome, perform, type Task } from "./work.ts";
 
 export interface Workshop extends Disposable {
   /** How many outcomes may be waited for at once. */
   readonly capacity: number;
   /** Tasks of one run after the other. With a capacity of 1 an outcome is good until the next call. */
   submit(plan: RunPlan, task: Task): Promise<Outcome>;
+  /** Bytes of a blob of an outcome that was just awaited; good until the next call. */
+  blobBytes(task: Task, blob: Blob): Uint8Array;
   /** The lines of an outcome are no longer needed. */
   release(outcome: Outcome): void;
 }
@@ -24,6 +27,7 @@ export function singleWorkshop(arena: Arena): Workshop {
       if (current?.plan !== plan) current = { plan, emitter: new Emitter(plan, arena) };
       return perform(task, current.emitter, arena);
     },
+    blobBytes: (_task, { start, end }) => arena.bytes.subarray(start, end),
     release() {},
     [Symbol.dispose]() {},
   };
@@ -58,7 +62,8 @@ interface Bench {
 /** Tasks that a worker has besides the one it is doing: enough not to idle while the answer is on its way. */
 const queuedPerWorker = 1;
 
-export function poolWorkshop(workers: number): Workshop {
+/** Worker threads. Blobs are read again in this thread, into `arena`: large memory is not passed around. */
+export function poolWorkshop(workers: number, arena: Arena): Workshop {
   const waiting = new Map<number, { bench: Bench; resolve(outcome: Outcome): void; reject(error: unknown): void }>();
   const buffers: ArrayBuffer[] = [];
   let number = 0;
@@ -99,6 +104,12 @@ export function poolWorkshop(workers: number): Workshop {
       waiting.set(order.number, { bench, resolve, reject });
       bench.worker.postMessage(order, buffer === undefined ? [] : [buffer]);
       return promise;
+    },
+    blobBytes: ({ unit }, { start, end }) => {
+      const bytes = arena.bytes.subarray(0, end - start);
+      using source = openFile(unit.path);
+      if (source.read(unit.offset + start, bytes) !== bytes.length) throw changedError(unit.path);
+      return bytes;
     },
     release({ lines }) {
       if (lines.buffer instanceof ArrayBuffer && buffers.length < workers * 2) buffers.push(lines.buffer);
