@@ -3,7 +3,7 @@ import type { ArchiveWriter, RunWriter } from "../../formats/archive/types.ts";
 import { isMap, mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import type { BlobStore } from "../blobs/index.ts";
 import type { ReadTransaction } from "../kv/index.ts";
-import { runTags } from "../store/associations.ts";
+import { runExperiment, runTags } from "../store/associations.ts";
 import { readAttrs } from "../store/attrs.ts";
 import { readContexts } from "../store/contexts.ts";
 import { readEntity } from "../store/entities.ts";
@@ -57,7 +57,9 @@ async function writeDocuments(
   check: BlobCheck | undefined,
 ): Promise<void> {
   const { store } = work;
-  await run.json("run.json", meta);
+  // Where the old system left metadata and link at odds, the link is what lists and counts go by.
+  const experimentId = await runExperiment(tx, store, run.hash);
+  await run.json("run.json", experimentId === undefined ? meta : new Map(meta).set("experiment_id", experimentId));
   const attrs = (await readAttrs(tx, store, run.hash)) ?? new Map();
   await run.json("attrs.json", attrs);
   if (check !== undefined && isMap(attrs)) await report(work, run.hash, check, artifactReferences(attrs));
