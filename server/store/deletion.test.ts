@@ -4,12 +4,19 @@ import { encodeValue } from "../../formats/msgpack.ts";
 import { mapOf, type Value } from "../../formats/value.ts";
 import { DeathError, FaultyDatabase } from "../kv/faulty.ts";
 import { type Database, KvError } from "../kv/index.ts";
-import { addRunTag } from "./associations.ts";
+import { addRunTag, setRunExperiment } from "./associations.ts";
 import { setAttrs } from "./attrs.ts";
-import { createExperiment, createTag, deleteExperiment, listEntities, readEntity } from "./entities.ts";
+import {
+  createExperiment,
+  createTag,
+  deleteExperiment,
+  listEntities,
+  readEntity,
+  renameExperiment,
+} from "./entities.ts";
 import type { Store } from "./index.ts";
-import { addEntry, lookupActive } from "./indexes.ts";
-import { indexKey, systemKey } from "./keys.ts";
+import { addEntry, indexDrift, lookupActive, lookupExperiment, reindexStore } from "./indexes.ts";
+import { indexKey, indexRange, systemKey } from "./keys.ts";
 import {
   clearTombstone,
   createRun,
@@ -170,4 +177,27 @@ test("an index entry too long for the engine is refused before it is written", a
   );
   expect(failed).toMatchObject({ code: "too_large" });
   expect(failed).not.toBeInstanceOf(KvError);
+});
+
+test("a run whose index entries have keys of nearly 10 kB is deleted, renamed with its experiment and reindexed in smaller steps", async () => {
+  const store = await memoryStore();
+  const { database } = store;
+  const name = "e".repeat(8_000);
+  await database.transact((tx) => createExperiment(tx, store, { name }, { id: "e", now: 1 }));
+  for (let at = 0; at < 300; at += 50)
+    await database.transact(async (tx) => {
+      await createRun(tx, store, "r", { createdAt: 1 });
+      for (let i = at; i < at + 50; i++) await setAttrs(tx, store, "r", ["hparams", `p${i}`], "x".repeat(9_500));
+      for (let i = at; i < at + 50; i++) await setRunExperiment(tx, store, `r${i}`, "e");
+    });
+  await renameExperiment(store, "e", "n".repeat(8_000), { now: 2 });
+  expect((await database.snapshot((tx) => collect(lookupExperiment(tx, store, "n".repeat(8_000))))).length).toBe(300);
+  expect(await database.snapshot((tx) => collect(lookupExperiment(tx, store, name)))).toEqual([]);
+  await database.transact(async (tx) => tx.clearRange(indexRange(store, "hparam")));
+  await reindexStore(store);
+  expect(await database.snapshot((tx) => indexDrift(tx, store, "r"))).toEqual({ missing: [], stale: [] });
+  await deleteRun(store, "r", { now: 3 });
+  expect([...(await contentsOf(store)).keys()].filter((key) => key.includes(Buffer.from("hparam").toHex()))).toEqual(
+    [],
+  );
 });

@@ -4,6 +4,7 @@ import { type Progress, silentProgress } from "../../formats/progress.ts";
 import { toNumber } from "../../formats/value.ts";
 import type { KeyRange, ReadTransaction, Transaction } from "../kv/index.ts";
 import { detachRun } from "./associations.ts";
+import { boundedTransaction } from "./bounded.ts";
 import type { Store } from "./index.ts";
 import { dropRunIndexes, removeEntry } from "./indexes.ts";
 import { after, indexKey, indexRange, lastString, leaf, runKey, runRange, type StoreKeys } from "./keys.ts";
@@ -35,10 +36,12 @@ export async function deleteRun(
 ): Promise<{ readonly existed: boolean; readonly keys: number }> {
   const { progress = silentProgress, signal, bounds = deleteBounds } = options;
   const { database } = store;
-  const existed = await database.transact((tx) => hideRun(tx, store, hash, options.now, bounds.entries));
+  const existed = await boundedTransaction(database, bounds.entries, (tx, limit) =>
+    hideRun(tx, store, hash, options.now, limit),
+  );
   for (let more = true; more; ) {
     signal?.throwIfAborted();
-    more = await database.transact((tx) => dropLinks(tx, store, hash, bounds.entries));
+    more = await boundedTransaction(database, bounds.entries, (tx, limit) => dropLinks(tx, store, hash, limit));
   }
   let keys = 0;
   for (const range of dataRanges(store, hash))
@@ -50,10 +53,7 @@ export async function deleteRun(
       more = cleared.more;
     }
   // Meta goes last: until then it says that the run is to be deleted.
-  await database.transact(async (tx) => {
-    tx.clearRange(runRange(store, hash));
-    await dropLinks(tx, store, hash, bounds.entries);
-  });
+  await database.transact(async (tx) => tx.clearRange(runRange(store, hash)));
   return { existed, keys };
 }
 

@@ -5,6 +5,7 @@ import { unpack } from "../../formats/tuple.ts";
 import { isMap, mapOf, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
 import { runExperiment, setMetaExperiment, syncExperimentIndex, syncTagIndex } from "./associations.ts";
+import { boundedTransaction } from "./bounded.ts";
 import {
   checkName,
   clearFields,
@@ -94,7 +95,7 @@ export function renameTag(store: Store, id: string, name: string, options: StepO
 
 async function rename(store: Store, kind: NamedKind, id: string, name: string, options: StepOptions): Promise<void> {
   checkName(kind, name);
-  const more = await store.database.transact(async (tx) => {
+  const more = await boundedTransaction(store.database, runsPerTransaction, async (tx, limit) => {
     const old = await readField(tx, store, kind, id, "name");
     if (typeof old !== "string") throw missingEntity(kind, id);
     await takeName(tx, store, kind, id, name);
@@ -103,7 +104,7 @@ async function rename(store: Store, kind: NamedKind, id: string, name: string, o
       tx.set(fieldKey(store, kind, id, "name"), encodeValue(name));
       tx.set(fieldKey(store, kind, id, "updated_at"), encodeValue(options.now));
     }
-    return reachRuns(tx, store, kind, id, { operation: "rename", now: options.now });
+    return reachRuns(tx, store, kind, id, { operation: "rename", now: options.now }, limit);
   });
   if (more) await resume(store, kind, id, options.signal);
 }
@@ -123,7 +124,7 @@ export function deleteTag(store: Store, id: string, options: StepOptions): Promi
 }
 
 async function remove(store: Store, kind: NamedKind, id: string, options: StepOptions): Promise<void> {
-  const more = await store.database.transact(async (tx) => {
+  const more = await boundedTransaction(store.database, runsPerTransaction, async (tx, limit) => {
     const fields = await readEntity(tx, store, kind, id);
     const [link] = await tx.firstOfEach([systemRange(store, namedKinds[kind].runs, id)]);
     if (fields === undefined && link === undefined) throw missingEntity(kind, id);
@@ -131,7 +132,7 @@ async function remove(store: Store, kind: NamedKind, id: string, options: StepOp
     if (typeof name === "string" && (await idOfName(tx, store, kind, name)) === id)
       tx.clear(nameKey(store, kind, name));
     await clearFields(tx, store, kind, id);
-    return reachRuns(tx, store, kind, id, { operation: "delete", now: options.now });
+    return reachRuns(tx, store, kind, id, { operation: "delete", now: options.now }, limit);
   });
   if (more) await resume(store, kind, id, options.signal);
 }
@@ -161,9 +162,9 @@ export async function resumeUnfinished(store: Store, options: { readonly signal?
 async function resume(store: Store, kind: NamedKind, id: string, signal: AbortSignal | undefined): Promise<void> {
   for (;;) {
     signal?.throwIfAborted();
-    const more = await store.database.transact(async (tx) => {
+    const more = await boundedTransaction(store.database, runsPerTransaction, async (tx, limit) => {
       const journal = readJournal(await tx.get(journalKey(store, kind, id)));
-      return journal !== undefined && (await reachRuns(tx, store, kind, id, journal));
+      return journal !== undefined && (await reachRuns(tx, store, kind, id, journal, limit));
     });
     if (!more) return;
   }
@@ -176,15 +177,16 @@ async function reachRuns(
   kind: NamedKind,
   id: string,
   journal: Journal,
+  limit: number,
 ): Promise<boolean> {
   const all = systemRange(store, namedKinds[kind].runs, id);
   const begin =
     journal.after === undefined ? all.begin : after(systemKey(store, namedKinds[kind].runs, id, journal.after));
   const hashes: string[] = [];
-  for await (const batch of tx.range({ begin, end: all.end }, { limit: runsPerTransaction }))
+  for await (const batch of tx.range({ begin, end: all.end }, { limit }))
     for (const [key] of batch) hashes.push(lastString(key, store.dirs.system));
   await Promise.all(hashes.map((hash) => reachRun(tx, store, kind, id, hash, journal)));
-  const more = hashes.length === runsPerTransaction;
+  const more = hashes.length === limit;
   const key = journalKey(store, kind, id);
   if (!more) tx.clear(key);
   else {

@@ -4,6 +4,7 @@ import { unpack } from "../../formats/tuple.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
 import { experimentTerms, tagTerms } from "./associations.ts";
 import { hparamTerms } from "./attrs.ts";
+import { boundedTransaction } from "./bounded.ts";
 import { readTombstone } from "./deletion.ts";
 import { entityKinds, isNamed, listEntities } from "./entities.ts";
 import type { Store } from "./index.ts";
@@ -79,7 +80,9 @@ export async function reindexStore(
     for (const hash of hashes) {
       for (let done = false; !done; ) {
         signal?.throwIfAborted();
-        const step = await store.database.transact((tx) => reindexRun(tx, store, hash));
+        const step = await boundedTransaction(store.database, changesPerTransaction, (tx, limit) =>
+          reindexRun(tx, store, hash, limit),
+        );
         changes += step.changes;
         done = step.done;
       }
@@ -111,7 +114,7 @@ async function dropLostRuns(store: Store, signal: AbortSignal | undefined): Prom
   let dropped = 0;
   for (let begin = start; ; ) {
     signal?.throwIfAborted();
-    const step = await store.database.transact(async (tx) => {
+    const step = await boundedTransaction(store.database, changesPerTransaction, async (tx, limit) => {
       const [entry] = await tx.firstOfEach([{ begin, end }]);
       if (entry === undefined) return undefined;
       const [, hash] = unpack(entry[0], store.dirs.indexes.length);
@@ -119,13 +122,18 @@ async function dropLostRuns(store: Store, signal: AbortSignal | undefined): Prom
       const next = indexRange(store, "_rev", hash).end;
       const [data] = await tx.firstOfEach([runRange(store, hash)]);
       if (data !== undefined) return { count: 0, next };
-      const count = await dropRunIndexes(tx, store, hash, changesPerTransaction);
-      return { count, next: count < changesPerTransaction ? next : begin };
+      const count = await dropRunIndexes(tx, store, hash, limit);
+      return { count, next: count < limit ? next : begin };
     });
     if (step === undefined) return dropped;
     dropped += step.count;
     begin = step.next;
   }
+}
+
+interface Step {
+  readonly count: number;
+  readonly next: Uint8Array | undefined;
 }
 
 /** Removes forward entries without a twin: after the runs were repaired, nothing true lacks one. */
@@ -136,13 +144,13 @@ async function dropUntwinned(store: Store, signal: AbortSignal | undefined): Pro
     for (let begin: Uint8Array | undefined = start; begin !== undefined; ) {
       signal?.throwIfAborted();
       const range = { begin, end };
-      const step: { count: number; next: Uint8Array | undefined } = await store.database.transact(async (tx) => {
+      const step: Step = await boundedTransaction(store.database, 2_000, async (tx, limit) => {
         const keys: Uint8Array[] = [];
-        for await (const batch of tx.range(range, { limit: 2_000 })) for (const [key] of batch) keys.push(key);
+        for await (const batch of tx.range(range, { limit })) for (const [key] of batch) keys.push(key);
         const twins = await tx.getMany(keys.map((key) => twinOf(store, key)));
         const lost = keys.filter((_, i) => twins[i] === undefined);
         for (const key of lost) tx.clear(key);
-        return { count: lost.length, next: keys.length < 2_000 ? undefined : after(keys.at(-1)!) };
+        return { count: lost.length, next: keys.length < limit ? undefined : after(keys.at(-1)!) };
       });
       dropped += step.count;
       begin = step.next;
