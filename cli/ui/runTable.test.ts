@@ -36,7 +36,7 @@ const runs = [
   run("c0ffee0011", { loss: 12.5, name: "escape \u001b[31m" }),
 ];
 
-async function table(width: number, columns: string, asked: boolean) {
+async function table(width: number, columns: string, asked: boolean, spark: readonly number[] = [3, 2, 1]) {
   let reads = 0;
   const made = new RunTable({
     columns: parseColumns(columns),
@@ -45,7 +45,7 @@ async function table(width: number, columns: string, asked: boolean) {
     style: createStyle(false),
     readSpark: async () => {
       reads++;
-      return [3, 2, 1];
+      return [...spark];
     },
   });
   const options = {
@@ -94,6 +94,11 @@ test("columns that nobody asked for and that are empty are left out", async () =
 test("parameters are found by dotted paths, with hparams to be left out and names that have dots", async () => {
   const { lines } = await table(200, "hash,param:hparams.lr,param:lr,param:a.b,param:layers.0.width", true);
   expect(lines[1]).toBe("3f9c1a20  0.1         0.1  3    64");
+});
+
+test("no line ends in spaces, not even where a metric has no points or ends in gaps", async () => {
+  for (const spark of [[], [1, Number.NaN]])
+    for (const line of (await table(200, all, false, spark)).lines) expect(line).toBe(line.trimEnd());
 });
 
 test("later blocks keep the first one's layout and have no titles", async () => {

@@ -83,7 +83,7 @@ export class RunTable {
         const text = rows[at]![index]!.text;
         if (metric === undefined || text === "") continue;
         const values = toNumber(metric.last) === undefined ? [] : await this.#options.readSpark(run, metric);
-        rows[at]![index] = { text: text.slice(0, -sparkCells) + sparkline(values.slice(0, sparkCells)) };
+        rows[at]![index] = { text: (text.slice(0, -sparkCells) + sparkline(values.slice(0, sparkCells))).trimEnd() };
       }
     }
   }

@@ -4,11 +4,18 @@ import type { Store } from "../store/index.ts";
 import { resolveHash } from "../store/runs.ts";
 
 const shortest = 8;
+/** Look-ups under way at once: each holds a snapshot, of which an engine has a limited number. */
+const together = 32;
 
 /** For each hash its shortest beginning of at least 8 characters that means no other run of the store. */
 export async function shortHashes(store: Store, hashes: readonly string[]): Promise<Map<string, string>> {
-  const short = await Promise.all(hashes.map((hash) => shorten(store, hash)));
-  return new Map(hashes.map((hash, index) => [hash, short[index]!]));
+  const short = new Map<string, string>();
+  for (let at = 0; at < hashes.length; at += together) {
+    const group = hashes.slice(at, at + together);
+    const found = await Promise.all(group.map((hash) => shorten(store, hash)));
+    for (const [index, hash] of group.entries()) short.set(hash, found[index]!);
+  }
+  return short;
 }
 
 async function shorten(store: Store, hash: string): Promise<string> {
