@@ -24,7 +24,7 @@ import {
   readArchivedEntity,
   storedId,
 } from "./archivedEntity.ts";
-import { valueBytes } from "./attrPieces.ts";
+import { valueBytes } from "./valueBytes.ts";
 
 /**
  * `create`: is not there. `same`: is there as in the archive. `keep`: is there with other fields, which stay. `replace`: is

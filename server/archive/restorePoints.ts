@@ -6,8 +6,8 @@ import type { Transaction } from "../kv/index.ts";
 import type { Store } from "../store/index.ts";
 import { StagedValue } from "../store/largeValues.ts";
 import { type FloatPoints, type Point, SequenceWriter, stagePoint } from "../store/sequences.ts";
-import { valueBytes } from "./attrPieces.ts";
 import { type ArchivedTrace, guessType, isLostObject, readArchivedValue, traceKey } from "./restoreValues.ts";
+import { valueBytes } from "./valueBytes.ts";
 
 /** One transaction writes at most about this much: a third of what an engine takes. More points are no faster. */
 const batchPoints = 4_000;

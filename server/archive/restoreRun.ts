@@ -4,8 +4,7 @@ import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
 import type { BlobStore } from "../blobs/index.ts";
 import type { Transaction } from "../kv/index.ts";
 import { addRunTag, setRunExperiment } from "../store/associations.ts";
-import { hparamTerms, setAttrs, stageAttr } from "../store/attrs.ts";
-import { writeContext } from "../store/contexts.ts";
+import { hparamTerms } from "../store/attrs.ts";
 import type { Store } from "../store/index.ts";
 import { addEntry, type IndexTerm } from "../store/indexes.ts";
 import { reindexRun } from "../store/reindex.ts";
@@ -18,9 +17,9 @@ import {
 import { clearTombstone, deleteRun, writeMeta } from "../store/runs.ts";
 import { writeTrace } from "../store/traces.ts";
 import type { ArchivedRun, RunDocuments } from "./archivedRun.ts";
-import { attrPieces, valueBytes } from "./attrPieces.ts";
 import { putBlobs } from "./restoreBlobs.ts";
 import { firstJournal, readStoredRun } from "./restoreDecide.ts";
+import { Batch, type Commit, writeDocuments } from "./restoreDocuments.ts";
 import { PointReader, type SequenceState, stageLarge, writeBatch } from "./restorePoints.ts";
 
 export interface RunWork {
@@ -32,7 +31,7 @@ export interface RunWork {
   readonly owner: string;
   /** Seconds since the epoch. */
   readonly now: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Where the run's links lead in this store. */
@@ -52,12 +51,8 @@ export interface Restored {
   readonly blobBytes: number;
 }
 
-/** What one transaction writes at most, about, in bytes. */
-const batchBytes = 2_000_000;
 /** Left alone, the engine lets some 10 MB more of dead records pile up before it collects them. */
 const batchesPerCollection = 50;
-/** Values over this many bytes are stored in transactions of their own. */
-const stagedBytes = 1_000_000;
 const maxFinalTerms = 3_000;
 const maxFinalTraces = 5_000;
 
@@ -81,7 +76,7 @@ export async function restoreRun(
   let stored = { blobs: 0, blobBytes: 0 };
   if (journal.phase === "blobs") {
     if (work.blobs !== undefined) stored = await putBlobs(work.blobs, run, documents.attrs, work.signal);
-    await writeDocuments(work, run.hash, journal, documents);
+    await writeDocuments({ ...work, hash: run.hash, commit: committer(work, run.hash, journal) }, documents);
     journal = await advance(work, run.hash, journal, { phase: "points" }, async () => {});
   } else if (work.blobs !== undefined) stored = await countBlobs(run);
   const reader = new PointReader(run.hash, documents.traces);
@@ -140,6 +135,10 @@ async function advance(
   return next;
 }
 
+function committer(work: RunWork, hash: string, journal: RestoreJournal): Commit {
+  return async (body) => void (await advance(work, hash, journal, {}, body));
+}
+
 async function checkOwner(tx: Transaction, { store, owner }: RunWork, hash: string): Promise<void> {
   const journal = await readRestoreJournal(tx, store, hash);
   if (journal?.owner === owner) return;
@@ -156,64 +155,6 @@ async function clearRemains(work: RunWork, hash: string): Promise<void> {
   for await (const { key } of blobs.list(`${hash}/`)) {
     signal?.throwIfAborted();
     await blobs.delete(key);
-  }
-}
-
-/** Attributes, contexts and traces in bounded transactions, each of which may be done again. */
-async function writeDocuments(
-  work: RunWork,
-  hash: string,
-  journal: RestoreJournal,
-  { attrs, contexts, traces }: RunDocuments,
-): Promise<void> {
-  const { store } = work;
-  const batch = new Batch((body) => advance(work, hash, journal, {}, body).then(() => {}));
-  for (const { path, value, bytes } of attrPieces(attrs, batchBytes)) {
-    work.signal?.throwIfAborted();
-    const large = bytes > stagedBytes && !isMap(value) && !Array.isArray(value);
-    const storable = large ? await stageAttr(store, hash, path, value) : value;
-    await batch.add(large ? 1_000 : bytes, (tx) => setAttrs(tx, store, hash, path, storable, { index: false }));
-  }
-  for (const [id, context] of contexts)
-    await batch.add(100 + hash.length + valueBytes(context), (tx) => writeContext(tx, store, hash, id, context));
-  for (const { contextId, name, dtype, last, lastStep } of traces) {
-    const trace = {
-      contextId,
-      name,
-      dtype,
-      ...(last === undefined ? {} : { last }),
-      ...(lastStep === undefined ? {} : { lastStep }),
-    };
-    const bytes = 3 * (80 + hash.length + name.length * 3) + valueBytes(last ?? null);
-    await batch.add(bytes, (tx) => writeTrace(tx, store, hash, trace, { index: false }));
-  }
-  await batch.flush();
-}
-
-/** Gathers writes until they make a transaction. */
-class Batch {
-  readonly #commit: (body: (tx: Transaction) => Promise<void>) => Promise<void>;
-  #writes: ((tx: Transaction) => Promise<void>)[] = [];
-  #bytes = 0;
-
-  constructor(commit: (body: (tx: Transaction) => Promise<void>) => Promise<void>) {
-    this.#commit = commit;
-  }
-
-  async add(bytes: number, write: (tx: Transaction) => Promise<void>): Promise<void> {
-    if (this.#bytes > 0 && this.#bytes + bytes > batchBytes) await this.flush();
-    this.#writes.push(write);
-    this.#bytes += bytes;
-  }
-
-  async flush(): Promise<void> {
-    const writes = this.#writes;
-    if (writes.length === 0) return;
-    this.#writes = [];
-    this.#bytes = 0;
-    await this.#commit(async (tx) => {
-      for (const write of writes) await write(tx);
-    });
   }
 }
 
@@ -244,7 +185,7 @@ async function complete(
     );
   };
   if (incomplete.length > maxFinalTraces) {
-    const batch = new Batch((body) => advance(work, hash, journal, {}, body).then(() => {}));
+    const batch = new Batch(committer(work, hash, journal));
     for (const state of incomplete.splice(0)) await batch.add(600, addTrace(state));
     await batch.flush();
   }
@@ -279,7 +220,7 @@ async function indexAhead(
   if (names.size + (isMap(hparams) ? hparams.size : 0) <= maxFinalTerms) return;
   const terms: IndexTerm[] = await store.database.snapshot((tx) => hparamTerms(tx, store, hash));
   for (const name of names) terms.push(["trace", name]);
-  const batch = new Batch((body) => advance(work, hash, journal, {}, body).then(() => {}));
+  const batch = new Batch(committer(work, hash, journal));
   for (const term of terms)
     await batch.add(1_000 + String(term[1]).length * 6 + String(term[2] ?? "").length * 6, async (tx) =>
       addEntry(tx, store, hash, term),
