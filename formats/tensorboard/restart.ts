@@ -14,14 +14,15 @@ export const noPurges: Purges = { positions: [], steps: [] };
 /**
  * Follows TensorBoard 2.21 (backend/event_processing/event_accumulator.py, `_MaybePurgeOrphanedData`), for every kind
  * of value as its data server does: under `file_version` 2 or more a `SessionLog.START` at step s drops all earlier
- * values with step >= s; without it an event whose step is below the last one's drops, for the tags it holds, earlier
- * values with step >= its own. Version and last step carry over from file to file.
+ * values with step >= s; without it an event whose step is below the highest so far drops, for the tags it holds, earlier
+ * values with step >= its own. Version and highest step carry over from file to file.
  */
 export class RestartRule {
   readonly all: Purges = { positions: [], steps: [] };
   readonly byTag = new Map<number, Purges>();
   #modern = false;
-  #lastStep: number | bigint = -1;
+  /** Step of the last event that was not out of order. */
+  #highestInOrder: number | bigint = -1;
   #highest: number | bigint = Number.NEGATIVE_INFINITY;
   /** Highest step that each tag can still hold: a purge above it drops nothing and is not kept. */
   readonly #highestOfTag: (number | bigint)[] = [];
@@ -39,8 +40,8 @@ export class RestartRule {
 
   /** An event with a summary begins. Returns whether its tags are to be told to `outOfOrder`. */
   summary(step: number | bigint): boolean {
-    const outOfOrder = !this.#modern && step < this.#lastStep;
-    this.#lastStep = step;
+    const outOfOrder = !this.#modern && step < this.#highestInOrder;
+    if (!outOfOrder) this.#highestInOrder = step;
     if (step > this.#highest) this.#highest = step;
     return outOfOrder;
   }
