@@ -3,7 +3,7 @@ import { MatyanError } from "../../formats/error.ts";
 import { type BackupReport, backup } from "../../server/archive/backup.ts";
 import { openEmbeddedStack } from "../../server/embedded.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
-import { groupDigits, shortBytes } from "../ui/numbers.ts";
+import { counted, groupDigits, shortBytes } from "../ui/numbers.ts";
 
 interface Options {
   readonly runs?: string;
@@ -77,11 +77,11 @@ function summary({ path, runs, points, blobs, blobBytes, entities }: BackupRepor
   if (path === null) return ["No runs matched the filters: nothing was written."];
   const others = Object.values(entities).reduce((sum, count) => sum + count, 0);
   const counts = [
-    `${groupDigits(runs)} runs`,
-    `${groupDigits(points)} points`,
-    `${groupDigits(blobs)} blobs (${shortBytes(blobBytes)})`,
+    counted(runs, "run"),
+    counted(points, "point"),
+    `${counted(blobs, "blob")} (${shortBytes(blobBytes)})`,
   ];
-  return [`Backed up ${counts.join(", ")}, ${groupDigits(others)} entities.`, `Archive: ${path}`];
+  return [`Backed up ${counts.join(", ")}, ${counted(others, "entity", "entities")}.`, `Archive: ${path}`];
 }
 
 /**

@@ -5,7 +5,7 @@ import type { OnConflict, RunAction } from "../../server/archive/restoreDecide.t
 import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
 import { openEmbeddedStack } from "../../server/embedded.ts";
 import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
-import { groupDigits, shortBytes } from "../ui/numbers.ts";
+import { counted, shortBytes } from "../ui/numbers.ts";
 
 interface Options {
   readonly dryRun?: boolean;
@@ -109,7 +109,7 @@ function entityWords(dryRun: boolean): Record<EntityOutcome["action"], string> {
 }
 
 function describeRun({ hash, name, action, points, blobs, blobBytes, reason }: RunOutcome, dryRun: boolean): string {
-  const content = `${groupDigits(points)} points${blobs > 0 ? `, ${groupDigits(blobs)} blobs (${shortBytes(blobBytes)})` : ""}`;
+  const content = `${counted(points, "point")}${blobs > 0 ? `, ${counted(blobs, "blob")} (${shortBytes(blobBytes)})` : ""}`;
   const detail = reason ?? (action === "same" ? "" : content);
   return `run ${hash}${name === "" ? "" : ` '${name}'`}: ${runWords(dryRun)[action]}${detail === "" ? "" : `: ${detail}`}`;
 }
@@ -125,10 +125,10 @@ function summary({ dryRun, runs, points, blobs, blobBytes, failures }: RestoreRe
   const counts = new Map<string, number>();
   for (const [action, count] of actions)
     if (count > 0) counts.set(words[action], (counts.get(words[action]) ?? 0) + count);
-  const parts = Array.from(counts, ([word, count]) => `${groupDigits(count)} ${count === 1 ? "run" : "runs"} ${word}`);
+  const parts = Array.from(counts, ([word, count]) => `${counted(count, "run")} ${word}`);
   const failed = failures.length > 0 ? ` Failed: ${failures.map(({ hash }) => hash).join(", ")}.` : "";
   const nothing = dryRun ? " Nothing was written." : "";
-  return `${parts.join(", ") || "No runs"}; ${groupDigits(points)} points, ${groupDigits(blobs)} blobs (${shortBytes(blobBytes)}).${failed}${nothing}`;
+  return `${parts.join(", ") || "No runs"}; ${counted(points, "point")}, ${counted(blobs, "blob")} (${shortBytes(blobBytes)}).${failed}${nothing}`;
 }
 
 /**

@@ -6,6 +6,11 @@ export function groupDigits(count: number | bigint): string {
   return String(count).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
+/** `1 run`, `1,234 runs`. */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${groupDigits(count)} ${count === 1 ? noun : plural}`;
+}
+
 /** A count that may be large in few characters: `950`, `12.3k`, `1.4M`, `2.0G`. */
 export function shortCount(count: number): string {
   if (count < 10) return count.toFixed(count > 0 && count < 9.95 && !Number.isInteger(count) ? 1 : 0);
