@@ -138,7 +138,7 @@ function writeLargeTensor(context: ValueContext, facts: string): true | string {
   context.note("tensor of more than 100,000 elements, kept as a blob");
   out.text(
     `{"type": "figure", "data": {"data": [], "layout": {"title": {"text": ${JSON.stringify(`${context.tag.name}: too large to draw`)}}}}, ` +
-      `${facts}, "s3_key": ${JSON.stringify(`${context.hash}/${path}`)}}}`,
+      `${facts}}, "s3_key": ${JSON.stringify(`${context.hash}/${path}`)}}`,
   );
   return true;
 }

@@ -263,7 +263,7 @@ function writeInteger(bytes: Uint8Array, from: number, value: number): number {
   let rest = value;
   while (rest > 2147483647) {
     const next = Math.floor(rest / 10);
-    bytes[--at] = 48 + rest - next * 10;
+    bytes[--at] = 48 + (rest - next * 10);
     rest = next;
   }
   while (at - from >= 2) {
