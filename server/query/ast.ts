@@ -77,7 +77,7 @@ export interface Compare extends Span {
 export interface Conditional extends Span {
   readonly kind: "conditional";
   readonly test: Node;
-  readonly then: Node;
+  readonly body: Node;
   readonly otherwise: Node;
 }
 export interface Parameter extends Span {
@@ -195,7 +195,7 @@ export function childrenOf(node: Node): readonly Node[] {
     case "compare":
       return [node.left, ...node.comparators];
     case "conditional":
-      return [node.then, node.test, node.otherwise];
+      return [node.body, node.test, node.otherwise];
     case "lambda":
       return [...defaultsOf(node), node.body];
     case "tuple":
@@ -283,7 +283,7 @@ export function transform(node: Node, change: (node: Node) => Node): Node {
     case "compare":
       return change({ ...node, left: one(node.left), comparators: many(node.comparators) });
     case "conditional":
-      return change({ ...node, test: one(node.test), then: one(node.then), otherwise: one(node.otherwise) });
+      return change({ ...node, test: one(node.test), body: one(node.body), otherwise: one(node.otherwise) });
     case "lambda":
       return change({
         ...node,

@@ -5,13 +5,23 @@ import { PyDatetime, PyTimedelta } from "./datetime.ts";
 import { raise, typeError, valueError } from "./exceptions.ts";
 import { divide, divideWithRest, floatPower, ratio, roundToInteger } from "./floats.ts";
 import { PyDict, PySet } from "./hashed.ts";
-import { add, floorDivide, floorModulo, isSmall, multiply, power, shift, shiftRight, toFloat, trueDivide } from "./integers.ts";
+import {
+  add,
+  floorDivide,
+  floorModulo,
+  isSmall,
+  multiply,
+  power,
+  shift,
+  shiftRight,
+  toFloat,
+  trueDivide,
+} from "./integers.ts";
 import type { Meter } from "./meter.ts";
 import { formatPercent } from "./percent.ts";
-import { typeName } from "./types.ts";
-import { type Py, PyComplex, PyList, PyTuple } from "./values.ts";
 import { unwrap } from "./stored.ts";
-import { DictProxy } from "./values.ts";
+import { typeName } from "./types.ts";
+import { DictProxy, type Py, PyComplex, PyList, PyTuple } from "./values.ts";
 
 export function binary(op: BinaryOperator, a: Py, b: Py, meter: Meter): Py {
   const left = numeric(a);
@@ -100,7 +110,8 @@ function objects(op: BinaryOperator, a: Py, b: Py, meter: Meter): Py | undefined
       return times(a, b, meter);
     case "%":
       if (typeof a === "string") return formatPercent(a, b, meter);
-      if (a instanceof PyTimedelta && b instanceof PyTimedelta) return new PyTimedelta(floorModulo(a.micros, nonZero(b)));
+      if (a instanceof PyTimedelta && b instanceof PyTimedelta)
+        return new PyTimedelta(floorModulo(a.micros, nonZero(b)));
       return undefined;
     case "-":
       return minus(a, b);
@@ -191,11 +202,7 @@ function times(a: Py, b: Py, meter: Meter): Py | undefined {
   if (sequence !== undefined && count !== undefined && !(sequence instanceof PyComplex)) {
     return repeat(sequence, BigInt(count), meter);
   }
-  return complexOperation(
-    a,
-    b,
-    (x, y) => new PyComplex(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re),
-  );
+  return complexOperation(a, b, (x, y) => new PyComplex(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re));
 }
 
 function isCount(value: Py): value is bigint | boolean {

@@ -1,15 +1,8 @@
 // Dotted access: a value's members, and None for everything that is not there (the reference's guarded getter).
-import {
-  type Method,
-  dictMethods,
-  listMethods,
-  setMethods,
-  tupleMethods,
-} from "./containers.ts";
+import { dictMethods, listMethods, type Method, setMethods, tupleMethods } from "./containers.ts";
 import { PyDatetime, PyTimedelta } from "./datetime.ts";
 import { datetimeMember, timedeltaMember } from "./datetimeMembers.ts";
-import { raise } from "./exceptions.ts";
-import { PyException } from "./exceptions.ts";
+import { PyException, raise } from "./exceptions.ts";
 import { PyDict, PySet } from "./hashed.ts";
 import { bytesMember, complexMember, floatMember, integerMember } from "./numberMembers.ts";
 import type { Runtime } from "./runtime.ts";

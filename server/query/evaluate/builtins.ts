@@ -7,7 +7,7 @@ import { invoke, sorted } from "./containers.ts";
 import { PyTimedelta } from "./datetime.ts";
 import { raise, typeError, valueError } from "./exceptions.ts";
 import { divideWithRest, roundToPlaces } from "./floats.ts";
-import { PyDict, PySet, hashKey, identityOf } from "./hashed.ts";
+import { hashKey, identityOf, PyDict, PySet } from "./hashed.ts";
 import { floorDivide, floorModulo, powerModulo } from "./integers.ts";
 import { iterate, points, textLength, toArray } from "./iterate.ts";
 import { mathModule } from "./mathModule.ts";
@@ -78,7 +78,8 @@ export function builtinsOf(runtime: Runtime): ReadonlyMap<string, Py> {
     oct: exactly("oct", 1, ([value]) => based(integerOf(value), 8, "0o")),
     ord: exactly("ord", 1, ([value = null]) => {
       if (value instanceof Uint8Array && value.length === 1) return BigInt(value[0]!);
-      if (typeof value !== "string") return typeError(`ord() expected string of length 1, but ${typeName(value)} found`);
+      if (typeof value !== "string")
+        return typeError(`ord() expected string of length 1, but ${typeName(value)} found`);
       const characters = points(value);
       return characters.length === 1
         ? BigInt(characters[0]!.codePointAt(0)!)
@@ -270,4 +271,3 @@ function zip(given: readonly Py[], strict: boolean): PyIterator {
     return new PyTuple(row);
   });
 }
-

@@ -1,9 +1,11 @@
 // The classes a query can name, and `isinstance`.
+
+import { strip } from "../whitespace.ts";
 import { bind, integerOf, noKeywords, sizeOf, textOf } from "./arguments.ts";
 import { complexOf, numeric, truth } from "./compare.ts";
 import { setOf } from "./containers.ts";
 import { datetimeTypes } from "./datetimeMembers.ts";
-import { PyException, exceptionParents, raise, typeError, valueError } from "./exceptions.ts";
+import { exceptionParents, PyException, raise, typeError, valueError } from "./exceptions.ts";
 import { parseFloatText, parseInteger, truncate } from "./floats.ts";
 import { toFloat } from "./integers.ts";
 import { toArray } from "./iterate.ts";
@@ -12,7 +14,6 @@ import { str } from "./repr.ts";
 import type { Runtime } from "./runtime.ts";
 import { typeName } from "./types.ts";
 import { type Keywords, type Py, PyComplex, PyList, PySlice, PyTuple, PyType } from "./values.ts";
-import { strip } from "../whitespace.ts";
 
 /** The classes by the names that a query uses. */
 export function classesOf(runtime: Runtime): Map<string, PyType> {
@@ -34,9 +35,7 @@ export function classesOf(runtime: Runtime): Map<string, PyType> {
     }
     const number = numeric(value);
     if (number !== undefined) return typeof number === "bigint" ? number : truncate(number);
-    return typeError(
-      `int() argument must be a string, a bytes-like object or a real number, not '${typeName(value)}'`,
-    );
+    return typeError(`int() argument must be a string, a bytes-like object or a real number, not '${typeName(value)}'`);
   });
   add(
     "bool",

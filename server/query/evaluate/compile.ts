@@ -4,13 +4,13 @@ import type { BoolOp, Call, Compare, CompareOperator, FormattedString, Literal, 
 import { binary, unary } from "./arithmetic.ts";
 import { attribute } from "./attributes.ts";
 import { contains, equals, identical, ordered, truth } from "./compare.ts";
-import { type CompileScope, type Code, compileComprehension } from "./comprehensions.ts";
+import { type Code, type CompileScope, compileComprehension } from "./comprehensions.ts";
+import { updateDict } from "./containers.ts";
 import { raise, typeError } from "./exceptions.ts";
 import { formatValue } from "./format.ts";
 import { PyDict, PySet } from "./hashed.ts";
 import { toArray } from "./iterate.ts";
 import { compileLambda } from "./lambdas.ts";
-import { updateDict } from "./containers.ts";
 import { asciiRepr, repr, str } from "./repr.ts";
 import type { Frame } from "./scopes.ts";
 import { unwrap } from "./stored.ts";
@@ -75,17 +75,15 @@ export function compile(node: Node, scope: CompileScope): Code {
     case "compare":
       return compileCompare(node, scope);
     case "conditional": {
-      const [test, then, otherwise] = [make(node.test), make(node.then), make(node.otherwise)];
-      return (frame) => (truth(test(frame)) ? then(frame) : otherwise(frame));
+      const [test, body, otherwise] = [make(node.test), make(node.body), make(node.otherwise)];
+      return (frame) => (truth(test(frame)) ? body(frame) : otherwise(frame));
     }
     case "lambda":
       return compileLambda(node, scope, compile);
     case "tuple":
     case "list": {
       const elements = compileElements(node.elements, scope);
-      return node.kind === "list"
-        ? (frame) => new PyList(elements(frame))
-        : (frame) => new PyTuple(elements(frame));
+      return node.kind === "list" ? (frame) => new PyList(elements(frame)) : (frame) => new PyTuple(elements(frame));
     }
     case "set": {
       const elements = compileElements(node.elements, scope);
@@ -194,6 +192,8 @@ function compileCompare(node: Compare, scope: CompileScope): Code {
   const [right] = rights;
   if (rights.length === 1 && op !== undefined && right !== undefined) {
     const other = node.comparators[0]!;
+    const within = op === "in" || op === "not in" ? textsOf(other) : undefined;
+    if (within !== undefined) return amongTexts(left, right, within, op === "in", scope);
     const fast = other.kind === "constant" ? againstConstant(left, op, constant(other.value), scope) : undefined;
     if (fast !== undefined) return fast;
     const test = comparison(op, scope);
@@ -211,6 +211,26 @@ function compileCompare(node: Compare, scope: CompileScope): Code {
       a = b;
     }
     return true;
+  };
+}
+
+/** The strings of a list or tuple display of nothing else. */
+function textsOf(node: Node): ReadonlySet<string> | undefined {
+  if (node.kind !== "list" && node.kind !== "tuple") return undefined;
+  const texts = new Set<string>();
+  for (const element of node.elements) {
+    if (element.kind !== "constant" || typeof element.value !== "string") return undefined;
+    texts.add(element.value);
+  }
+  return texts;
+}
+
+function amongTexts(left: Code, list: Code, texts: ReadonlySet<string>, wanted: boolean, scope: CompileScope): Code {
+  const { meter } = scope.runtime;
+  return (frame) => {
+    const value = left(frame);
+    const found = typeof value === "string" ? texts.has(value) : contains(list(frame), value, meter);
+    return found === wanted;
   };
 }
 
@@ -346,4 +366,3 @@ function compileFormatted(node: FormattedString, scope: CompileScope): Code {
     return out;
   };
 }
-

@@ -49,7 +49,8 @@ function compileLoops(
 
 function declareTargets(node: Node, names: Scope): void {
   if (node.kind === "name") names.declare(node.id);
-  else if (node.kind === "tuple" || node.kind === "list") for (const child of node.elements) declareTargets(child, names);
+  else if (node.kind === "tuple" || node.kind === "list")
+    for (const child of node.elements) declareTargets(child, names);
   else if (node.kind === "starred") declareTargets(node.value, names);
 }
 
@@ -83,7 +84,10 @@ function compileDisplay(node: Comprehension, scope: CompileScope, compile: Compi
   const { meter } = scope.runtime;
   const run = (frame: Frame, level: number, emit: (frame: Frame) => void): void => {
     const loop = loops[level];
-    if (loop === undefined) return emit(frame);
+    if (loop === undefined) {
+      emit(frame);
+      return;
+    }
     const next = iterate(loop.iterable(frame));
     for (let value = next(); value !== done; value = next()) {
       meter.charge(loop.cost);

@@ -2,7 +2,7 @@
 import { bind, noKeywords, sizeOf } from "./arguments.ts";
 import { ordered, same, truth } from "./compare.ts";
 import { PyException, raise, typeError, valueError } from "./exceptions.ts";
-import { PyDict, PySet, hashKey } from "./hashed.ts";
+import { hashKey, PyDict, PySet } from "./hashed.ts";
 import { iterate, toArray } from "./iterate.ts";
 import type { Meter } from "./meter.ts";
 import { repr } from "./repr.ts";
@@ -215,7 +215,8 @@ function filtered(self: PySet, keep: (hash: string) => boolean): PySet {
 
 function union(self: PySet, others: readonly PySet[], meter: Meter): PySet {
   const out = filtered(self, () => true);
-  for (const other of others) for (const [hash, value] of other.entries) if (!out.entries.has(hash)) out.entries.set(hash, value);
+  for (const other of others)
+    for (const [hash, value] of other.entries) if (!out.entries.has(hash)) out.entries.set(hash, value);
   meter.items(out.entries.size);
   return out;
 }

@@ -2,7 +2,16 @@
 // times (the query's time zone), also where Python would ask the server's clock for its own.
 import { bind, integerOf, sizeOf, textOf } from "./arguments.ts";
 import { divideHalfEven } from "./arithmetic.ts";
-import { type CivilTime, civilFault, dayNumber, epoch, microsOf, microsPerDay, microsPerSecond, secondsSinceEpoch } from "./calendar.ts";
+import {
+  type CivilTime,
+  civilFault,
+  dayNumber,
+  epoch,
+  microsOf,
+  microsPerDay,
+  microsPerSecond,
+  secondsSinceEpoch,
+} from "./calendar.ts";
 import { numeric } from "./compare.ts";
 import { PyDatetime, PyTimedelta } from "./datetime.ts";
 import { raise, typeError, valueError } from "./exceptions.ts";
@@ -118,7 +127,8 @@ export function datetimeMember(value: PyDatetime, name: string, runtime: Runtime
       return null;
     case "timestamp":
       return method(name, () => {
-        const utc = value.offset === null ? value.naive + BigInt(runtime.timezoneOffset) * 60n * microsPerSecond : value.utc;
+        const utc =
+          value.offset === null ? value.naive + BigInt(runtime.timezoneOffset) * 60n * microsPerSecond : value.utc;
         return secondsSinceEpoch(utc);
       });
     case "weekday":
@@ -160,4 +170,3 @@ export function datetimeMember(value: PyDatetime, name: string, runtime: Runtime
       return undefined;
   }
 }
-

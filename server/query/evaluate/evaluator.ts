@@ -7,10 +7,10 @@ import { truth } from "./compare.ts";
 import { compile } from "./compile.ts";
 import type { Code } from "./comprehensions.ts";
 import { PyException } from "./exceptions.ts";
-import { type Budget, Meter, defaultBudget } from "./meter.ts";
+import { type Budget, defaultBudget, Meter } from "./meter.ts";
 import { AnySequence, RunObject, type RunRow, SequenceObject, type SequenceRow } from "./rows.ts";
 import { type Runtime, seededRandom } from "./runtime.ts";
-import { type Frame, FrameLayout, Scope, assignedNames } from "./scopes.ts";
+import { assignedNames, type Frame, FrameLayout, Scope } from "./scopes.ts";
 import type { Py } from "./values.ts";
 
 export interface EvaluateOptions {
@@ -26,25 +26,26 @@ export interface EvaluateOptions {
 /** One expression compiled over named variables. */
 export class CompiledExpression {
   readonly meter: Meter;
-  readonly #runtime: Runtime;
   readonly #code: Code;
   readonly #layout: FrameLayout;
-  readonly #seed: number;
+  /** Made when a row first asks for it, so that every row starts from the same seed. */
+  #random: (() => number) | undefined;
 
   constructor(tree: Node, variables: readonly string[], options: EvaluateOptions = {}) {
     const { clock = () => performance.now(), now = () => Date.now() / 1000, timezoneOffset = 0, seed = 1 } = options;
     this.meter = new Meter({ ...defaultBudget, ...options.budget }, clock);
-    this.#seed = seed;
     const runtime: Runtime = {
       meter: this.meter,
       now,
       timezoneOffset,
-      random: seededRandom(seed),
+      random: () => {
+        this.#random ??= seededRandom(seed);
+        return this.#random();
+      },
       seed: (value) => {
-        runtime.random = seededRandom(value);
+        this.#random = seededRandom(value);
       },
     };
-    this.#runtime = runtime;
     this.#layout = new FrameLayout();
     const names = new Scope(this.#layout, undefined, false);
     for (const variable of variables) names.declare(variable);
@@ -58,7 +59,7 @@ export class CompiledExpression {
    */
   value(...variables: readonly (Py | undefined)[]): Py {
     this.meter.startRow();
-    this.#runtime.seed(this.#seed);
+    this.#random = undefined;
     const frame: Frame = { slots: new Array<Py | undefined>(this.#layout.size), parent: undefined };
     for (let i = 0; i < variables.length; i++) frame.slots[i] = variables[i];
     try {
@@ -118,4 +119,3 @@ export class QueryEvaluator {
     }
   }
 }
-

@@ -3,7 +3,11 @@ import { scaledDecimal } from "./floats.ts";
 
 /** x >= 0 with `places` digits behind the point. */
 export function fixed(x: number, places: number): string {
-  const digits = scaledDecimal(x, places).toString().padStart(places + 1, "0");
+  // toFixed is exact but rounds ties up; only a multiple of 2^-(places+1) can be a tie.
+  if (x < 1e21 && places <= 100 && !Number.isInteger(x * 2 ** (places + 1))) return x.toFixed(places);
+  const digits = scaledDecimal(x, places)
+    .toString()
+    .padStart(places + 1, "0");
   return places === 0 ? digits : `${digits.slice(0, -places)}.${digits.slice(-places)}`;
 }
 

@@ -1,5 +1,6 @@
 // Arithmetic of Python's float where it differs from JavaScript's, and exact decimal digits of doubles.
 import { raise, typeError, valueError } from "./exceptions.ts";
+import { quotientToFloat } from "./integers.ts";
 import { PyComplex } from "./values.ts";
 
 export function divide(a: number, b: number): number {
@@ -40,14 +41,31 @@ export function floatPower(a: number, b: number): number | PyComplex {
   if (a === -1 && !Number.isFinite(b)) return 1;
   if (a === 0 && b < 0) raise("ZeroDivisionError", "0.0 cannot be raised to a negative power");
   if (a < 0 && Number.isFinite(a) && Number.isFinite(b) && !Number.isInteger(b)) {
-    const size = Math.pow(-a, b);
+    const size = (-a) ** b;
     return new PyComplex(size * Math.cos(Math.PI * b), size * Math.sin(Math.PI * b));
   }
-  const value = Math.pow(a, b);
+  const value = Number.isInteger(b) ? integerPower(a, b) : a ** b;
   if (!Number.isFinite(value) && Number.isFinite(a) && Number.isFinite(b)) {
     raise("OverflowError", "(34, 'Numerical result out of range')");
   }
   return value;
+}
+
+/** Largest exponent for which a power is computed exactly. */
+const exactExponent = 512;
+
+/**
+ * a^n rounded once. JavaScriptCore multiplies repeatedly for integer exponents, which is off by several units in the last
+ * place (1e-7 ** 3), where C libraries round correctly.
+ */
+function integerPower(a: number, n: number): number {
+  if (n === 1 || a === 0 || !Number.isFinite(a) || Math.abs(n) > exactExponent) return a ** n;
+  if (n === 2) return a * a;
+  if (n === -1) return 1 / a;
+  const { mantissa, exponent } = decompose(Math.abs(a));
+  const power = mantissa ** BigInt(Math.abs(n));
+  const value = n > 0 ? quotientToFloat(power, 1n, exponent * n) : quotientToFloat(1n, power, exponent * n);
+  return a < 0 && n % 2 !== 0 ? -value : value;
 }
 
 /** The nearest integer, ties to even. */

@@ -1,4 +1,6 @@
 // The format specification mini-language (`f"{x:>8.2f}"`): Python's library reference, "Format Specification Mini-Language".
+
+import { pythonFloat } from "../../../formats/json.ts";
 import { numeric } from "./compare.ts";
 import { PyDatetime } from "./datetime.ts";
 import { raise, typeError, valueError } from "./exceptions.ts";
@@ -10,7 +12,6 @@ import { str } from "./repr.ts";
 import { formatTime } from "./timeText.ts";
 import { typeName } from "./types.ts";
 import type { Py } from "./values.ts";
-import { pythonFloat } from "../../../formats/json.ts";
 
 interface Spec {
   readonly fill: string;

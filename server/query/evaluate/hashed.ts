@@ -1,8 +1,22 @@
 // dict, set and frozenset: hash tables over Python's equality, in which 1, 1.0 and True are one key.
-import { PyException, typeError } from "./exceptions.ts";
+
 import { PyDatetime, PyTimedelta } from "./datetime.ts";
-import { DictProxy, type Py, PyComplex, PyFunction, PyIterator, PyList, PyModule, PyRange, PySlice, PyTuple, PyType, RowObject } from "./values.ts";
+import { PyException, typeError } from "./exceptions.ts";
 import { typeName } from "./types.ts";
+import {
+  DictProxy,
+  type Py,
+  PyComplex,
+  PyFunction,
+  PyIterator,
+  PyList,
+  PyModule,
+  PyRange,
+  PySlice,
+  PyTuple,
+  PyType,
+  RowObject,
+} from "./values.ts";
 
 export interface Entry {
   readonly key: Py;
@@ -45,14 +59,9 @@ export function hashKey(value: Py): string {
   if (value instanceof PyDatetime) return value.offset === null ? `d${value.naive}` : `u${value.utc}`;
   if (value instanceof PyTimedelta) return `D${value.micros}`;
   if (value instanceof PyComplex) return value.im === 0 ? hashKey(value.re) : `c${value.re},${value.im}`;
+  if (value instanceof PySlice) return `l${hashKey(new PyTuple([value.start, value.stop, value.step]))}`;
   if (value instanceof PyRange) return `r${value.length},${value.start},${value.step}`;
-  if (
-    value instanceof PyList ||
-    value instanceof PyDict ||
-    value instanceof PySet ||
-    value instanceof PySlice ||
-    value instanceof DictProxy
-  ) {
+  if (value instanceof PyList || value instanceof PyDict || value instanceof PySet || value instanceof DictProxy) {
     return typeError(`unhashable type: '${typeName(value)}'`);
   }
   if (

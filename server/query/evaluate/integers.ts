@@ -46,19 +46,21 @@ export function trueDivide(a: bigint, b: bigint): number {
   if (b === 0n) raise("ZeroDivisionError", "division by zero");
   const exact = 9007199254740992n;
   if (a <= exact && a >= -exact && b <= exact && b >= -exact) return Number(a) / Number(b);
-  const negative = a < 0n !== b < 0n;
-  const top = a < 0n ? -a : a;
-  const bottom = b < 0n ? -b : b;
-  if (top === 0n) return 0;
+  if (a === 0n) return 0;
+  const value = quotientToFloat(a < 0n ? -a : a, b < 0n ? -b : b, 0);
+  if (!Number.isFinite(value)) raise("OverflowError", "integer division result too large for a float");
+  return a < 0n !== b < 0n ? -value : value;
+}
+
+/** top / bottom * 2^exponent rounded once to the nearest double, ties to even; both positive. */
+export function quotientToFloat(top: bigint, bottom: bigint, exponent: number): number {
   // A quotient of at least 66 bits, its last bit made sticky, rounds to double as the exact one does.
   const shift = 66 - (bitLength(top) - bitLength(bottom));
   const scaledTop = shift > 0 ? top << BigInt(shift) : top;
   const scaledBottom = shift < 0 ? bottom << BigInt(-shift) : bottom;
   let quotient = scaledTop / scaledBottom;
   if (scaledTop % scaledBottom !== 0n) quotient |= 1n;
-  const value = scaleExactly(quotient, -shift);
-  if (!Number.isFinite(value)) raise("OverflowError", "integer division result too large for a float");
-  return negative ? -value : value;
+  return scaleExactly(quotient, exponent - shift);
 }
 
 /** n * 2^exponent as a double with one rounding, also where the result is subnormal. */

@@ -3,7 +3,7 @@ import { type Lambda, type Node, parametersOf } from "../ast.ts";
 import type { Code, CompileScope } from "./comprehensions.ts";
 import { raise, typeError } from "./exceptions.ts";
 import { PyDict } from "./hashed.ts";
-import { type Frame, FrameLayout, Scope, assignedNames, weight } from "./scopes.ts";
+import { assignedNames, type Frame, FrameLayout, Scope, weight } from "./scopes.ts";
 import { type Keywords, type Py, PyFunction, PyTuple } from "./values.ts";
 
 const maximalCalls = 150;

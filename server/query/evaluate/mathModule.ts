@@ -194,7 +194,8 @@ export function mathModule(meter: Meter): PyModule {
     log10: ([x]) => logarithm(x, Math.log10, Math.LOG10E * Math.LN2),
     pow: two((x, y) => {
       if (x === 0 && y < 0) return valueError("math domain error");
-      if (x < 0 && Number.isFinite(x) && Number.isFinite(y) && !Number.isInteger(y)) return valueError("math domain error");
+      if (x < 0 && Number.isFinite(x) && Number.isFinite(y) && !Number.isInteger(y))
+        return valueError("math domain error");
       const value = floatPower(x, y);
       return typeof value === "number" ? value : valueError("math domain error");
     }),
@@ -242,6 +243,7 @@ export function mathModule(meter: Meter): PyModule {
     factorial: ([value]) => {
       const n = integerOf(value);
       if (n < 0n) valueError("factorial() not defined for negative values");
+      if (n > 0x7fffffffffffffffn) raise("OverflowError", "factorial() argument should not exceed 9223372036854775807");
       let out = 1n;
       for (let i = 2n; i <= n; i++) {
         meter.charge(1);
@@ -267,7 +269,9 @@ export function mathModule(meter: Meter): PyModule {
         const factor = numeric(item);
         if (factor === undefined) typeError(`unsupported operand type(s) for *: 'int' and '${typeName(item)}'`);
         out =
-          typeof out === "bigint" && typeof factor === "bigint" ? multiply(out, factor, meter) : Number(out) * Number(factor);
+          typeof out === "bigint" && typeof factor === "bigint"
+            ? multiply(out, factor, meter)
+            : Number(out) * Number(factor);
       }
       return out;
     },
@@ -288,4 +292,3 @@ export function mathModule(meter: Meter): PyModule {
   members.set("nan", Number.NaN);
   return new PyModule("math", members);
 }
-

@@ -1,17 +1,22 @@
 // `string` and `random`, as far as a query needs them.
+
+import { blanks, strip } from "../whitespace.ts";
 import { bind, integerOf, textOf } from "./arguments.ts";
-import { valueError, raise } from "./exceptions.ts";
+import { raise, valueError } from "./exceptions.ts";
 import { toArray } from "./iterate.ts";
 import { real } from "./mathModule.ts";
+import { str } from "./repr.ts";
 import type { Runtime } from "./runtime.ts";
 import { subscript } from "./subscript.ts";
 import { type Keywords, type Py, PyFunction, PyList, PyModule } from "./values.ts";
-import { str } from "./repr.ts";
-import { strip, blanks } from "../whitespace.ts";
 
 type Call = (given: readonly Py[], keywords: Keywords) => Py;
 
-function moduleOf(name: string, functions: Readonly<Record<string, Call>>, constants: Readonly<Record<string, Py>>): PyModule {
+function moduleOf(
+  name: string,
+  functions: Readonly<Record<string, Call>>,
+  constants: Readonly<Record<string, Py>>,
+): PyModule {
   const members = new Map<string, Py>(Object.entries(constants));
   for (const [key, call] of Object.entries(functions)) members.set(key, new PyFunction(key, call));
   return new PyModule(name, members);
@@ -87,7 +92,13 @@ export function randomModule(runtime: Runtime): PyModule {
         return subscript(items, BigInt(below(length)), meter);
       },
       choices: (given, keywords) => {
-        const [population = null, , , k = 1n] = bind("choices", ["population", "weights", "cum_weights", "k"], 1, given, keywords);
+        const [population = null, , , k = 1n] = bind(
+          "choices",
+          ["population", "weights", "cum_weights", "k"],
+          1,
+          given,
+          keywords,
+        );
         const items = toArray(population, meter);
         if (items.length === 0) raise("IndexError", "list index out of range");
         const count = Number(integerOf(k));
@@ -119,4 +130,3 @@ export function hashText(text: string): number {
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
   return hash;
 }
-

@@ -3,12 +3,23 @@ import { pythonFloat } from "../../../formats/json.ts";
 import { civilOf, microsPerDay, microsPerSecond } from "./calendar.ts";
 import { PyDatetime, PyTimedelta } from "./datetime.ts";
 import { PyException, raise } from "./exceptions.ts";
-import { PyDict, PySet, identityOf } from "./hashed.ts";
+import { identityOf, PyDict, PySet } from "./hashed.ts";
 import { decimal, floorDivide, floorModulo } from "./integers.ts";
 import type { Meter } from "./meter.ts";
 import { unwrap } from "./stored.ts";
 import { typeName } from "./types.ts";
-import { DictProxy, type Py, PyComplex, PyFunction, PyList, PyModule, PyRange, PySlice, PyTuple, PyType } from "./values.ts";
+import {
+  DictProxy,
+  type Py,
+  PyComplex,
+  PyFunction,
+  PyList,
+  PyModule,
+  PyRange,
+  PySlice,
+  PyTuple,
+  PyType,
+} from "./values.ts";
 
 const maximalDepth = 200;
 
@@ -34,7 +45,8 @@ export function repr(value: Py, meter: Meter, depth = 0): string {
     default:
   }
   if (value === null) return "None";
-  if (depth > maximalDepth) raise("RecursionError", "maximum recursion depth exceeded while getting the repr of an object");
+  if (depth > maximalDepth)
+    raise("RecursionError", "maximum recursion depth exceeded while getting the repr of an object");
   const inner = (item: Py): string => {
     meter.charge(1);
     return repr(item, meter, depth + 1);
@@ -100,15 +112,14 @@ export function quote(text: string): string {
 
 function escapeCode(code: number): string {
   if (code < 0x100) return `\\x${code.toString(16).padStart(2, "0")}`;
-  return code < 0x10000
-    ? `\\u${code.toString(16).padStart(4, "0")}`
-    : `\\U${code.toString(16).padStart(8, "0")}`;
+  return code < 0x10000 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
 }
 
 /** `ascii(value)`: the repr with everything outside ASCII escaped. */
 export function asciiRepr(value: Py, meter: Meter): string {
   let out = "";
-  for (const point of repr(value, meter)) out += point.codePointAt(0)! < 128 ? point : escapeCode(point.codePointAt(0)!);
+  for (const point of repr(value, meter))
+    out += point.codePointAt(0)! < 128 ? point : escapeCode(point.codePointAt(0)!);
   return out;
 }
 

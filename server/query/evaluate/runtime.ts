@@ -8,9 +8,9 @@ export interface Runtime {
   /** Minutes as `Date.getTimezoneOffset()` gives them: what "local time" means for naive datetimes. */
   readonly timezoneOffset: number;
   /** Uniform in [0, 1); starts from the same seed for every row, so that a query's answer repeats. */
-  random: () => number;
+  readonly random: () => number;
   /** Starts `random` again. */
-  seed: (seed: number) => void;
+  readonly seed: (seed: number) => void;
 }
 
 /** A small generator (mulberry32, public domain): good enough for sampling rows. */

@@ -1,6 +1,6 @@
 // Where the names of an expression live. Lambdas and generator expressions have frames of their own; list, set and dict
 // comprehensions have names of their own in the frame around them, as in Python 3.12.
-import { type Node, childrenOf } from "../ast.ts";
+import { childrenOf, type Node } from "../ast.ts";
 import type { Py } from "./values.ts";
 
 /** The variables of one activation. */

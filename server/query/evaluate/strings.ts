@@ -1,16 +1,17 @@
 // Methods of str. Positions count characters (code points), as in Python.
+
+import { blanks, isBlank, onlyBlanks, strip, stripLeft, stripRight } from "../whitespace.ts";
 import { bind, integerOf, noKeywords, sizeOf, textOf } from "./arguments.ts";
 import { truth } from "./compare.ts";
 import { PyException, raise, typeError, valueError } from "./exceptions.ts";
-import { formatTemplate } from "./template.ts";
 import { PyDict } from "./hashed.ts";
 import { isPlain, points, textLength, toArray } from "./iterate.ts";
 import type { Meter } from "./meter.ts";
 import { isPrintable } from "./repr.ts";
-import { typeName } from "./types.ts";
 import { unwrap } from "./stored.ts";
+import { formatTemplate } from "./template.ts";
+import { typeName } from "./types.ts";
 import { DictProxy, type Keywords, type Py, PyList, PyTuple } from "./values.ts";
-import { blanks, isBlank, onlyBlanks, strip, stripLeft, stripRight } from "../whitespace.ts";
 
 type Method = (self: string, given: readonly Py[], keywords: Keywords, meter: Meter) => Py;
 
@@ -258,7 +259,8 @@ function expandTabs(self: string, size: number, meter: Meter): string {
 }
 
 function splitLines(self: string, keep: boolean): string[] {
-  const lines = self.match(/[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]|$)/g) ?? [];
+  const lines =
+    self.match(/[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]|$)/g) ?? [];
   if (lines.at(-1) === "") lines.pop();
   return keep ? lines : lines.map((line) => line.replace(/(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])$/, ""));
 }
@@ -357,7 +359,6 @@ export const textMethods: ReadonlyMap<string, Method> = new Map([
   search("index", false, "raise"),
   test("isalnum", (self) => self !== "" && points(self).every((point) => /[\p{L}\p{N}]/u.test(point))),
   test("isalpha", (self) => every(self, /\p{L}/u)),
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is 0 to 127
   test("isascii", (self) => /^[\x00-\x7f]*$/.test(self)),
   test("isdecimal", (self) => every(self, /\p{Nd}/u)),
   test("isdigit", (self) => every(self, digit)),

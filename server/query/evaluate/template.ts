@@ -38,7 +38,9 @@ function closing(template: string, open: number): number {
     if (template[at] === "{") depth++;
     else if (template[at] === "}" && --depth === 0) return at;
   }
-  return valueError(open === template.length - 1 ? "Single '{' encountered in format string" : "expected '}' before end of string");
+  return valueError(
+    open === template.length - 1 ? "Single '{' encountered in format string" : "expected '}' before end of string",
+  );
 }
 
 function field(text: string, mapping: Py, meter: Meter, depth: number): string {
@@ -46,9 +48,12 @@ function field(text: string, mapping: Py, meter: Meter, depth: number): string {
   if (match === null) valueError("expected ':' after conversion specifier");
   const { path = "", conversion, spec = "" } = match.groups ?? {};
   const [name = "", ...rest] = path.split(/(?=[.[])/);
-  let value = /^\d*$/.test(name) ? valueError("Format string contains positional fields") : subscript(mapping, name, meter);
+  let value = /^\d*$/.test(name)
+    ? valueError("Format string contains positional fields")
+    : subscript(mapping, name, meter);
   for (const step of rest) {
-    if (step.startsWith(".")) throw new PyException("NotImplementedError", "attributes are not allowed in format strings");
+    if (step.startsWith("."))
+      throw new PyException("NotImplementedError", "attributes are not allowed in format strings");
     const key = step.slice(1, -1);
     value = subscript(value, /^\d+$/.test(key) ? BigInt(key) : key, meter);
   }

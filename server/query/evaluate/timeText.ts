@@ -201,8 +201,7 @@ export function parseOffset(text: string | undefined): bigint | null {
 
 /** `datetime.fromisoformat(text)` for the forms YYYY-MM-DD[(T| )HH:MM[:SS[.ffffff]][offset]]. */
 export function parseIso(text: string): PyDatetime {
-  const shape =
-    /^(\d{4})-?(\d\d)-?(\d\d)(?:[\s\S](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
+  const shape = /^(\d{4})-?(\d\d)-?(\d\d)(?:[\s\S](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
   const match = shape.exec(text);
   if (match === null) valueError(`Invalid isoformat string: '${text}'`);
   const [, year, month, day, hour = "0", minute = "0", second = "0", fraction = "", zone] = match;

@@ -1,6 +1,7 @@
 // The names of Python's classes for our values.
-import { PyException } from "./exceptions.ts";
+
 import { PyDatetime, PyTimedelta } from "./datetime.ts";
+import { PyException } from "./exceptions.ts";
 import { PyDict, PySet } from "./hashed.ts";
 import {
   DictProxy,

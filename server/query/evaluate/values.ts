@@ -1,7 +1,7 @@
 // Python values during evaluation. The value model carries over: `bigint` int, `number` float, `null` None, `string` str.
 import type { Extension, Timestamp, ValueMap } from "../../../formats/value.ts";
-import type { PyException } from "./exceptions.ts";
 import type { PyDatetime, PyTimedelta } from "./datetime.ts";
+import type { PyException } from "./exceptions.ts";
 import type { PyDict, PySet } from "./hashed.ts";
 
 export class PyList {

@@ -59,7 +59,7 @@ function readParts(parser: Parser, shape: Shape, level: number): (string | Repla
       if (unit === undefined || unit === "\n") {
         throw lexical(parser, unterminated(source, shape.quote, shape.start, lexer.at, "f-"));
       }
-      throw new SyntaxFault("f-string: expecting '}'", lexer.at, lexer.at + 1);
+      throw lexical(parser, new SyntaxFault("f-string: expecting '}'", lexer.at, lexer.at + 1));
     }
     if (unit === undefined || (shape.quote.length === 1 && (unit === "\n" || unit === "\r"))) {
       throw lexical(parser, unterminated(source, shape.quote, shape.start, lexer.at, "f-"));
@@ -107,7 +107,7 @@ function readField(parser: Parser, shape: Shape, level: number): { field: Replac
   const start = lexer.at;
   lexer.at++;
   const expressionStart = lexer.at;
-  lexer.enterField();
+  lexer.enterField(shape.quote);
   parser.advance();
   for (const stop of ["}", "!", ":", "="]) {
     if (parser.isOperator(stop)) {
@@ -177,11 +177,7 @@ function readConversion(parser: Parser): "s" | "r" | "a" {
     );
   }
   if (text !== "s" && text !== "r" && text !== "a") {
-    throw new SyntaxFault(
-      `f-string: invalid conversion character '${text}': expected 's', 'r', or 'a'`,
-      start,
-      end,
-    );
+    throw new SyntaxFault(`f-string: invalid conversion character '${text}': expected 's', 'r', or 'a'`, start, end);
   }
   parser.advance();
   return text;

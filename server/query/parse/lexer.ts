@@ -41,8 +41,8 @@ export class Lexer {
   readonly source: string;
   readonly brackets: OpenBracket[] = [];
   at = 0;
-  /** Depth of brackets at which a replacement field of an f-string was opened, innermost last. */
-  readonly #fields: number[] = [];
+  /** Replacement fields of f-strings that are open, innermost last: where they began and their string's quotes. */
+  readonly #fields: { readonly depth: number; readonly quote: string }[] = [];
 
   constructor(source: string) {
     this.source = source;
@@ -50,8 +50,8 @@ export class Lexer {
     if (nul >= 0) throw new SyntaxFault("source code string cannot contain null bytes", nul, nul + 1);
   }
 
-  enterField(): void {
-    this.#fields.push(this.brackets.length);
+  enterField(quote: string): void {
+    this.#fields.push({ depth: this.brackets.length, quote });
   }
 
   leaveField(): void {
@@ -60,7 +60,7 @@ export class Lexer {
 
   /** Whether the next token lies directly in a replacement field, where `:` and `!` end the expression. */
   get atFieldLevel(): boolean {
-    return this.#fields.at(-1) === this.brackets.length;
+    return this.#fields.at(-1)?.depth === this.brackets.length;
   }
 
   next(): Token {
@@ -174,8 +174,7 @@ export class Lexer {
     const rest = this.source.slice(start);
     const based = /^0[xXoObB]/.exec(rest);
     if (based !== null) return this.#basedNumber(rest, based[0][1]!.toLowerCase());
-    const match =
-      /^(?:[0-9](?:_?[0-9])*)?(?:\.(?:[0-9](?:_?[0-9])*)?)?(?:[eE][+-]?[0-9](?:_?[0-9])*)?[jJ]?/.exec(rest);
+    const match = /^(?:[0-9](?:_?[0-9])*)?(?:\.(?:[0-9](?:_?[0-9])*)?)?(?:[eE][+-]?[0-9](?:_?[0-9])*)?[jJ]?/.exec(rest);
     const text = match![0];
     this.at = start + text.length;
     const plainInteger = /^[0-9_]+$/.test(text);
@@ -184,7 +183,7 @@ export class Lexer {
       throw new SyntaxFault(
         "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers",
         start,
-        start + (/^0[0_]*/.exec(text)![0].length),
+        start + /^0[0_]*/.exec(text)![0].length,
       );
     }
     const kind = /[jJ]$/.test(text) ? "imaginary" : "decimal";
@@ -225,6 +224,8 @@ export class Lexer {
     for (;;) {
       const unit = source[this.at];
       if (unit === undefined || (quote.length === 1 && (unit === "\n" || unit === "\r"))) {
+        // A string that begins with the quotes of the f-string around it and does not end is where that one ends.
+        if (this.#fields.at(-1)?.quote === quote) throw new SyntaxFault("f-string: expecting '}'", start, start + 1);
         throw unterminated(source, quote, start, this.at, "");
       }
       if (unit === "\\") {

@@ -1,5 +1,5 @@
 // Values of number and string literals: Python 3.12 reference, "Lexical analysis", sections 2.4.1 to 2.4.6.
-import { type Literal } from "../ast.ts";
+import type { Literal } from "../ast.ts";
 import { SyntaxFault } from "../errors.ts";
 
 const maximalDigits = 4300;

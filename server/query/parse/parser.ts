@@ -1,20 +1,12 @@
 // Python 3.12's grammar of one expression (reference, chapter 10, start symbol `eval`) by recursive descent. It accepts and
 // refuses what CPython's own parser does, and reports the same places; checked against it in parser.test.ts.
-import type {
-  BinaryOperator,
-  CompareOperator,
-  DictEntry,
-  ForClause,
-  Keyword,
-  Node,
-  Parameter,
-} from "../ast.ts";
+import type { BinaryOperator, CompareOperator, DictEntry, ForClause, Keyword, Node, Parameter } from "../ast.ts";
 import { childrenOf } from "../ast.ts";
 import { SyntaxFault } from "../errors.ts";
+import { describe } from "./describe.ts";
 import { parseFormatted } from "./formatted.ts";
 import { Lexer, type Token } from "./lexer.ts";
 import { numberValue, unescapeBytes, unescapeText } from "./literals.ts";
-import { describe } from "./describe.ts";
 
 /** Levels of nesting that a query may have; a person's query has under twenty. */
 export const maximalNesting = 500;
@@ -210,7 +202,7 @@ export class Parser {
           throw new SyntaxFault("expected 'else' after 'if' expression", start, this.previousEnd);
         }
         const otherwise = this.expression();
-        return { kind: "conditional", test, then: node, otherwise, start, end: this.previousEnd };
+        return { kind: "conditional", test, body: node, otherwise, start, end: this.previousEnd };
       }
       this.#refuseMissingComma(first, node, start);
       return node;
@@ -272,18 +264,10 @@ export class Parser {
     this.#speculating = false;
     if (this.isOperator("=") || this.isOperator(":=")) throw at;
     if (simple) {
-      throw new SyntaxFault(
-        "invalid syntax. Maybe you meant '==' or ':=' instead of '='?",
-        start,
-        this.previousEnd,
-      );
+      throw new SyntaxFault("invalid syntax. Maybe you meant '==' or ':=' instead of '='?", start, this.previousEnd);
     }
     if (isDisplay || isLiteralName) throw at;
-    throw new SyntaxFault(
-      `cannot assign to ${describe(node)} here. Maybe you meant '==' instead of '='?`,
-      start,
-      end,
-    );
+    throw new SyntaxFault(`cannot assign to ${describe(node)} here. Maybe you meant '==' instead of '='?`, start, end);
   }
 
   #disjunction(): Node {
@@ -494,11 +478,7 @@ export class Parser {
         throw new SyntaxFault(`cannot assign to ${word}`, start, this.token.end);
       }
       if (node.kind !== "name" || this.#grouped.has(node)) {
-        throw new SyntaxFault(
-          'expression cannot contain assignment, perhaps you meant "=="?',
-          start,
-          this.token.end,
-        );
+        throw new SyntaxFault('expression cannot contain assignment, perhaps you meant "=="?', start, this.token.end);
       }
       this.advance();
       if (this.isOperator(",") || this.isOperator(")")) {
@@ -506,11 +486,7 @@ export class Parser {
       }
       const value = this.expression();
       if (this.#startsClause()) {
-        throw new SyntaxFault(
-          "invalid syntax. Maybe you meant '==' or ':=' instead of '='?",
-          start,
-          this.previousEnd,
-        );
+        throw new SyntaxFault("invalid syntax. Maybe you meant '==' or ':=' instead of '='?", start, this.previousEnd);
       }
       if (names.has(node.id)) {
         throw new SyntaxFault(`keyword argument repeated: ${node.id}`, start, this.previousEnd);
@@ -632,7 +608,15 @@ export class Parser {
       this.#refuseStarredElement(first);
       const clauses = this.#clauses();
       this.#expectOperator(")");
-      return { kind: "comprehension", form: "generator", element: first, key: null, clauses, start, end: this.previousEnd };
+      return {
+        kind: "comprehension",
+        form: "generator",
+        element: first,
+        key: null,
+        clauses,
+        start,
+        end: this.previousEnd,
+      };
     }
     if (this.isOperator(",")) {
       const elements = this.#moreElements(first, ")");

@@ -41,8 +41,16 @@ export type Plan =
   | { readonly kind: "and"; readonly parts: readonly Plan[] }
   | { readonly kind: "or"; readonly parts: readonly Plan[] };
 
+/** Seconds since the epoch, both included; an undefined bound is open. */
+export interface TimeRange {
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+}
+
 export interface QueryPlan {
   readonly runs: Plan;
+  /** Times of creation that every match lies between, for a walk by creation time. */
+  readonly times: TimeRange;
   /**
    * In a search over sequences: names that a matching sequence can have, or undefined when it can have any. An empty set
    * means that none matches.
@@ -60,7 +68,9 @@ export function lookupPlan(lookup: Lookup): Plan {
 /** Runs that are candidates of every part. */
 export function allOf(parts: readonly Plan[]): Plan {
   if (parts.some((part) => part.kind === "none")) return nothing;
-  const useful = parts.filter((part) => part.kind !== "all").flatMap((part) => (part.kind === "and" ? part.parts : [part]));
+  const useful = parts
+    .filter((part) => part.kind !== "all")
+    .flatMap((part) => (part.kind === "and" ? part.parts : [part]));
   const [only] = useful;
   if (only === undefined) return everything;
   return useful.length === 1 ? only : { kind: "and", parts: useful };
@@ -69,7 +79,9 @@ export function allOf(parts: readonly Plan[]): Plan {
 /** Runs that are candidates of some part. */
 export function anyOf(parts: readonly Plan[]): Plan {
   if (parts.some((part) => part.kind === "all")) return everything;
-  const useful = parts.filter((part) => part.kind !== "none").flatMap((part) => (part.kind === "or" ? part.parts : [part]));
+  const useful = parts
+    .filter((part) => part.kind !== "none")
+    .flatMap((part) => (part.kind === "or" ? part.parts : [part]));
   const [only] = useful;
   if (only === undefined) return nothing;
   return useful.length === 1 ? only : { kind: "or", parts: useful };

@@ -1,11 +1,12 @@
 // From the condition to a plan: storage.md 5.6, but sound. For every node and each outcome (truthy, falsy) the planner finds a
 // superset of the runs for which the node evaluates, without raising, to that outcome.
 import type { CompareOperator, Comprehension, Node } from "../ast.ts";
-import type { PreparedQuery } from "../prepare/prepare.ts";
 import { isRun } from "../prepare/names.ts";
+import type { PreparedQuery } from "../prepare/prepare.ts";
 import type { Scope } from "../scope.ts";
-import { type Plan, type QueryPlan, allOf, anyOf, everything, lookupPlan, nothing } from "./nodes.ts";
-import { type RangeOperator, holds, rangeFor } from "./ranges.ts";
+import { allOf, anyOf, everything, lookupPlan, nothing, type Plan, type QueryPlan } from "./nodes.ts";
+import { holds, type RangeOperator, rangeFor } from "./ranges.ts";
+import { settleTimes, timesOf } from "./times.ts";
 
 /**
  * Longest name plus text of an hparam that is surely in the index, bytes. Index keys hold the name, the value and the run's hash
@@ -26,9 +27,13 @@ const never: Said = { runs: nothing, names: new Set() };
 export function planQuery(query: PreparedQuery): QueryPlan {
   const rowVariables = ["run", "metric", query.scope];
   // A query that gives `run` a meaning of its own is not worth understanding.
-  if (rowVariables.some((name) => query.bound.has(name))) return { runs: everything, sequenceNames: undefined };
-  const said = new Planner(query.scope, query.bound).when(query.tree, true);
-  return { runs: said.runs, sequenceNames: query.scope === "run" ? undefined : said.names };
+  const shadowed = rowVariables.some((name) => query.bound.has(name));
+  const said = shadowed ? unknown : new Planner(query.scope, query.bound).when(query.tree, true);
+  return {
+    runs: settleTimes(said.runs),
+    times: timesOf(said.runs),
+    sequenceNames: query.scope === "run" ? undefined : said.names,
+  };
 }
 
 function runsOnly(runs: Plan): Said {
@@ -54,7 +59,14 @@ function either(parts: readonly Said[]): Said {
   };
 }
 
-const swapped: Readonly<Record<string, CompareOperator>> = { "==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<=" };
+const swapped: Readonly<Record<string, CompareOperator>> = {
+  "==": "==",
+  "!=": "!=",
+  "<": ">",
+  "<=": ">=",
+  ">": "<",
+  ">=": "<=",
+};
 const negated: Readonly<Record<string, CompareOperator>> = { "!=": "==", "not in": "in" };
 
 /** A property of a run that an index knows. */
@@ -90,7 +102,7 @@ class Planner {
         return node.op === "not" ? this.when(node.operand, !outcome) : unknown;
       case "conditional":
         return either([
-          both([this.when(node.test, true), this.when(node.then, outcome)]),
+          both([this.when(node.test, true), this.when(node.body, outcome)]),
           both([this.when(node.test, false), this.when(node.otherwise, outcome)]),
         ]);
       case "assignment":
@@ -125,7 +137,8 @@ class Planner {
       return typeof other === "boolean" && isEqual ? this.#equality(left, other) : unknown;
     }
     const property = this.#property(left);
-    if (property?.kind === "active" || property?.kind === "archived") return this.#flag(property.kind, op, right, outcome);
+    if (property?.kind === "active" || property?.kind === "archived")
+      return this.#flag(property.kind, op, right, outcome);
     const mirrored = this.#property(right);
     const mirroredOp = swapped[op];
     if ((mirrored?.kind === "active" || mirrored?.kind === "archived") && mirroredOp !== undefined) {
@@ -157,7 +170,11 @@ class Planner {
     const property = this.#property(node);
     if (property === undefined) return unknown;
     if (property.kind === "active" || property.kind === "archived") {
-      return this.#flagValues(property.kind, (flag) => typeof value !== "string" && value !== undefined && value !== null && holds("==", flag, asNumber(value)));
+      return this.#flagValues(
+        property.kind,
+        (flag) =>
+          typeof value !== "string" && value !== undefined && value !== null && holds("==", flag, asNumber(value)),
+      );
     }
     return this.#order(property, "==", value);
   }
@@ -196,7 +213,11 @@ class Planner {
       case "sequence":
         if (op !== "==") return unknown;
         if (typeof value !== "string") return never;
-        return { runs: lookupPlan({ kind: "trace", name: value }), names: new Set([value]) };
+        // In run search the name is any of the run's, so two of them do not exclude each other.
+        return {
+          runs: lookupPlan({ kind: "trace", name: value }),
+          names: this.#scope === "run" ? undefined : new Set([value]),
+        };
       case "created":
         return this.#created(op as RangeOperator, value);
       case "hparam":
@@ -213,8 +234,6 @@ class Planner {
     const time = Number(asNumber(value));
     const from = op === "<" || op === "<=" ? undefined : time;
     const to = op === ">" || op === ">=" ? undefined : time;
-    // A run without a stored time counts as created at 0 but is not in the index.
-    if ((from === undefined || from <= 0) && (to === undefined || to >= 0)) return unknown;
     return runsOnly(lookupPlan({ kind: "created", from, to }));
   }
 
@@ -337,7 +356,15 @@ class Planner {
   }
 }
 
-const numberAttributes: ReadonlySet<string> = new Set(["real", "imag", "numerator", "denominator", "start", "stop", "step"]);
+const numberAttributes: ReadonlySet<string> = new Set([
+  "real",
+  "imag",
+  "numerator",
+  "denominator",
+  "start",
+  "stop",
+  "step",
+]);
 
 /** A literal that indexes can hold; undefined for anything that is not such a literal. */
 type PlanLiteral = string | bigint | number | boolean | null | undefined;

@@ -1,5 +1,5 @@
 // Which stored parts of a run a query can look at, so that a search reads no more than those.
-import { type Node, childrenOf } from "../ast.ts";
+import { childrenOf, type Node } from "../ast.ts";
 import { scalarAttributes } from "../evaluate/attributeNames.ts";
 import { isRun } from "./names.ts";
 
@@ -68,11 +68,13 @@ export function needsOf(root: Node, sequence: string): Needs {
       needs.traces = true;
       return;
     }
-    if (isRun(node, sequence)) return everything();
+    if (isRun(node, sequence) || (node.kind === "name" && node.id === sequence)) {
+      everything();
+      return;
+    }
     if (node.kind === "attribute" && node.object.kind === "name" && node.object.id === sequence) {
       if (harmless.has(node.name)) return;
     }
-    if (node.kind === "name" && node.id === sequence) return everything();
     if (node.kind === "name" && node.id === "metric" && sequence === "run") {
       needs.traces = true;
       return;
@@ -92,9 +94,6 @@ function outermost(paths: readonly string[][]): string[][] {
     outer.length <= inner.length && outer.every((part, index) => part === inner[index]);
   return paths.filter(
     (path, index) =>
-      !paths.some(
-        (other, at) =>
-          at !== index && covers(other, path) && (other.length < path.length || at < index),
-      ),
+      !paths.some((other, at) => at !== index && covers(other, path) && (other.length < path.length || at < index)),
   );
 }

@@ -2,7 +2,7 @@
 import type { Node } from "../ast.ts";
 import { QueryError, SyntaxFault } from "../errors.ts";
 import { parseExpression } from "../parse/parser.ts";
-import { type Scope, rowNames } from "../scope.ts";
+import { rowNames, type Scope } from "../scope.ts";
 import { foldDatetimes } from "./fold.ts";
 import { boundNames, mentionsArchived, usedNames } from "./names.ts";
 import { type Needs, needsOf } from "./needs.ts";

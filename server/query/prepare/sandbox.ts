@@ -1,6 +1,6 @@
 // What a query may not contain although it parses. The same things are refused as by RestrictedPython 8.0 with the reference's
 // guards, and by CPython's compiler after its parser; sandbox.test.ts holds vectors made with both.
-import { type Comprehension, type Lambda, type Node, childrenOf, parametersOf, walk } from "../ast.ts";
+import { type Comprehension, childrenOf, type Lambda, type Node, parametersOf, walk } from "../ast.ts";
 import { SyntaxFault } from "../errors.ts";
 
 const inspection: ReadonlySet<string> = new Set(
@@ -9,7 +9,7 @@ const inspection: ReadonlySet<string> = new Set(
     "cr_await cr_frame cr_code cr_origin"
   ).split(" "),
 );
-const reserved: ReadonlySet<string> = new Set(["builtins", "breakpoint", "printed"]);
+const reserved: ReadonlySet<string> = new Set(["builtins", "breakpoint"]);
 
 /** @throws SyntaxFault naming what is not allowed and where. */
 export function refuseForbidden(root: Node): void {
@@ -101,7 +101,10 @@ function checkComprehension(node: Comprehension): void {
 function refuseRebinding(node: Node, bound: ReadonlySet<string>): void {
   if (node.kind === "lambda") return;
   if (node.kind === "assignment" && bound.has(node.target.id)) {
-    throw fault(`assignment expression cannot rebind comprehension iteration variable '${node.target.id}'`, node.target);
+    throw fault(
+      `assignment expression cannot rebind comprehension iteration variable '${node.target.id}'`,
+      node.target,
+    );
   }
   for (const child of childrenOf(node)) refuseRebinding(child, bound);
 }
