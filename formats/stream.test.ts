@@ -137,11 +137,11 @@ test("what has no form of its own goes out as text, and nothing makes the encode
 });
 
 test("empty names are shown as such, and names that become the same stay apart", async () => {
-  const odd: StreamTree = new Map([
+  const odd: StreamTree = new Map<StreamKey, StreamNode>([
     ["", 1n],
     [emptyKeyName, 2n],
     ["\ud800", 3n],
-    ["\ud801", tree([["", 4n]])],
+    ["\ud801", new Map([["", 4n]])],
     ["\ufffd", 5n],
     ["__proto__", 6n],
   ]);
