@@ -29,10 +29,24 @@ interface Spec {
 const shape =
   /^(?:(?<fill>[\s\S])?(?<align>[<>=^]))?(?<sign>[-+ ])?(?<z>z)?(?<alternate>#)?(?<zero>0)?(?<width>\d+)?(?<grouping>[,_])?(?:\.(?<precision>\d+))?(?<type>[a-zA-Z%])?$/u;
 
+/** Parts of specs met before: one query formats the same way row after row. */
+const known = new Map<string, Readonly<Record<string, string | undefined>>>();
+const maximalKnown = 200;
+
+function partsOf(text: string, value: Py): Readonly<Record<string, string | undefined>> {
+  let groups = known.get(text);
+  if (groups === undefined) {
+    const match = shape.exec(text);
+    if (match === null) valueError(`Invalid format specifier '${text}' for object of type '${typeName(value)}'`);
+    groups = match.groups ?? {};
+    if (known.size >= maximalKnown) known.clear();
+    known.set(text, groups);
+  }
+  return groups;
+}
+
 function parse(text: string, value: Py, meter: Meter): Spec {
-  const match = shape.exec(text);
-  if (match === null) valueError(`Invalid format specifier '${text}' for object of type '${typeName(value)}'`);
-  const groups = match.groups ?? {};
+  const groups = partsOf(text, value);
   const width = Number(groups["width"] ?? 0);
   const precision = groups["precision"] === undefined ? undefined : Number(groups["precision"]);
   meter.text(width);
