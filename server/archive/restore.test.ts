@@ -305,6 +305,27 @@ describe("what other programs put into archives", () => {
   }, 30_000);
 });
 
+test("a number that comes later for the step of a large value leaves nothing of that behind", async () => {
+  const stack = await newStack();
+  const point = (step: bigint, value: Value) => ({ contextId: 0, name: "m", step, value });
+  const path = await makeArchive([
+    {
+      hash: one,
+      points: 0,
+      async write(run) {
+        const sink = run.records();
+        sink.write(point(2n, "z".repeat(1_100_000)));
+        for (let step = 10n; step < 9_000n; step++) sink.write(point(step, 1.5));
+        for (let step = 0n; step < 4n; step++) sink.write(point(step, 2.5));
+      },
+    },
+  ]);
+  await restoreInto(stack, path);
+  expect((await valuesOf(stack, one, "m")).slice(0, 5)).toEqual([2.5, 2.5, 2.5, 2.5, 1.5]);
+  const large = Buffer.from("_large").toString("hex");
+  expect([...(await contentsOf(stack.store)).keys()].filter((key) => key.includes(large))).toEqual([]);
+});
+
 test("restored without blobs or entities, a run has neither, and keeps the id of its experiment", async () => {
   const stack = await newStack();
   const outcomes: RunOutcome[] = [];

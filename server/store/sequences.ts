@@ -8,6 +8,7 @@ import type { Store } from "./index.ts";
 import { checkKey, cutText, type StoreKeys } from "./keys.ts";
 import {
   decodeStored,
+  isPointer,
   LargePointer,
   loadLarge,
   type Owner,
@@ -140,12 +141,32 @@ export class SequenceWriter {
   async writeFloats(tx: Transaction, points: FloatPoints): Promise<void> {
     const { steps, values, times, epochs } = points;
     const holder = await openValues(tx, ownerOf(this.#store, this.#ref));
-    if (holder.mayHoldChunks) return this.write(tx, pointsOf(points));
+    // One large value anywhere in the run must not slow down all of its metrics.
+    if (holder.mayHoldChunks && (await this.#mayOverwriteLarge(tx, steps))) return this.write(tx, pointsOf(points));
     setColumn(tx, this.#val, steps, values);
     if (times !== undefined) setColumn(tx, this.#time, steps, times);
     if (epochs !== undefined)
       for (let i = 0; i < epochs.length; i++)
         tx.set(stepKey(this.#epoch, BigInt(steps[i]!)), encodeValue(BigInt(epochs[i]!)));
+  }
+
+  /** Looks through what is stored between the steps; true without looking on when that is much more than is written. */
+  async #mayOverwriteLarge(tx: Transaction, steps: ArrayLike<number> | ArrayLike<bigint>): Promise<boolean> {
+    if (steps.length === 0) return false;
+    let from = steps[0]!;
+    let to = from;
+    for (let i = 1; i < steps.length; i++) {
+      const step = steps[i]!;
+      if (step < from) from = step;
+      if (step > to) to = step;
+    }
+    const limit = 4 * steps.length + 1;
+    let seen = 0;
+    for await (const batch of tx.range(stepRange(this.#val, { from: BigInt(from), to: BigInt(to) }), { limit })) {
+      seen += batch.length;
+      for (const [, bytes] of batch) if (isPointer(bytes)) return true;
+    }
+    return seen === limit;
   }
 }
 
