@@ -159,10 +159,8 @@ export class Emitter {
         const payloadEnd = payload + view.getUint32(at, true);
         at = payloadEnd + 4;
         if (at > end) return false;
-        if (this.#scalar.match(this.#arena.bytes, view, payload, payloadEnd)) {
-          if (!this.#simple(position, segment)) return false;
+        if (this.#scalar.match(this.#arena.bytes, view, payload, payloadEnd) && this.#simple(position, segment))
           continue;
-        }
         if (!event.read(payload, payloadEnd)) return false;
         if (event.what !== What.summary) continue;
         if (!this.#summary(event.whatStart, event.whatEnd, position, segment)) return false;
@@ -174,17 +172,18 @@ export class Emitter {
     return true;
   }
 
-  /** The short way of the commonest event. */
+  /** The short way of the commonest events; false if this one needs the long way. */
   #simple(position: number, { purges, purgesOfTag }: Segment): boolean {
-    const { tagStart, tagEnd, step, wallTime, value } = this.#scalar;
+    const { tagStart, tagEnd, step, wallTime, value, shape } = this.#scalar;
     const tag = this.#tags.find(this.#arena.bytes, tagStart, tagEnd);
     if (tag < 0) return false;
+    const series = this.#plan.seriesOf[tag * shapeCount + shape]!;
+    if (series < 0) return false;
     if (
       (purges.positions.length > 0 || purgesOfTag.size > 0) &&
-      this.#isDropped(purges, purgesOfTag.get(tag), tag, Shape.simple, position, step)
+      this.#isDropped(purges, purgesOfTag.get(tag), tag, shape, position, step)
     )
       return true;
-    const series = this.#plan.seriesOf[tag * shapeCount + Shape.simple]!;
     this.#begin(series, step);
     this.out.float(value);
     this.#finish(series, step, wallTime, value);

@@ -38,6 +38,8 @@ export class LineBuffer {
   reserve(count: number): void {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
+    // The engine learns late of memory outside its heap: without this several outgrown buffers would be held at once.
+    if (needed > keptSize) Bun.gc(true);
     const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;

@@ -66,13 +66,7 @@ export class RunIndex {
       this.#identityRecords++;
       this.#identify(this.#bytes.subarray(start, end));
     }
-    const scalar = this.#scalar;
-    if (scalar.match(this.#bytes, this.#view, start, end)) {
-      const outOfOrder = this.restarts.summary(scalar.step);
-      this.#takeValue(scalar.tagStart, scalar.tagEnd, Shape.simple, this.events, scalar.step, outOfOrder);
-      this.events++;
-      return undefined;
-    }
+    if (this.#scalar.match(this.#bytes, this.#view, start, end) && this.#takeScalar()) return undefined;
     if (!event.read(start, end)) return "the record is no event (protobuf)";
     const position = this.events;
     switch (event.what) {
@@ -109,6 +103,19 @@ export class RunIndex {
     }
     this.events++;
     return undefined;
+  }
+
+  /** The short way of the commonest events; false if this one has something to say about its tag. */
+  #takeScalar(): boolean {
+    const { tagStart, tagEnd, step, shape, metadataStart, metadataEnd } = this.#scalar;
+    if (metadataStart >= 0) {
+      const metadata = this.#metadata[this.tags.find(this.#bytes, tagStart, tagEnd)];
+      if (metadata === undefined || metadata.plugin_data?.plugin_name === "hparams") return false;
+      if (!this.#wellFormed(metadataStart, metadataEnd)) return false;
+    }
+    this.#takeValue(tagStart, tagEnd, shape, this.events, step, this.restarts.summary(step));
+    this.events++;
+    return true;
   }
 
   count(kind: string, count = 1): void {

@@ -66,7 +66,9 @@ const versionEvent = eventBytes(1.7e9, 0, field(3, Buffer.from("brain.Event:2"))
 export function writeScalarLog(path: string, count: number, tags: number): number {
   const log = new EventLogWriter(path);
   log.record(versionEvent);
-  const names = Array.from({ length: tags }, (_, index) => field(1, Buffer.from(`train/metrics/m_${String(index).padStart(2, "0")}`)));
+  const names = Array.from({ length: tags }, (_, index) =>
+    field(1, Buffer.from(`train/metrics/m_${String(index).padStart(2, "0")}`)),
+  );
   const simple = Buffer.alloc(5);
   simple[0] = 21;
   let random = 12345;

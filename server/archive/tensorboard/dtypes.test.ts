@@ -36,7 +36,7 @@ describe("every dtype, rank and encoding", () => {
     );
     const rows = dtype.startsWith("complex") ? 1 : (shape.at(-1) ?? 1);
     // A complex number is the pair of its parts
-    if (shape.length === 0) expect([drawn]).toEqual(wanted);
+    if (shape.length === 0) expect([drawn] as Value[]).toEqual(wanted);
     else if (shape.length === 1 || dtype.startsWith("complex")) expect(drawn).toEqual(wanted);
     else
       expect(drawn).toEqual(Array.from({ length: shape[0]! }, (_, row) => wanted.slice(row * rows, row * rows + rows)));

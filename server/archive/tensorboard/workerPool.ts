@@ -53,6 +53,14 @@ interface Failure {
   readonly stack: string | undefined;
 }
 
+/** An executable of `bun build --compile` names its entry points (scripts/build.ts) by their paths in the project. */
+function workerScript(): string | URL {
+  const inExecutable = /\/\$bunfs\/|~BUN/.test(import.meta.url);
+  return inExecutable
+    ? "./server/archive/tensorboard/segmentWorker.ts"
+    : new URL("./segmentWorker.ts", import.meta.url);
+}
+
 interface Bench {
   readonly worker: Worker;
   plan: RunPlan | undefined;
@@ -80,8 +88,7 @@ export function poolWorkshop(workers: number, arena: Arena): Workshop {
     else waiter.resolve(answer);
   };
   const benches = Array.from({ length: workers }, (): Bench => {
-    // This form is what `bun build --compile` finds; the file is one of its entry points (scripts/build.ts).
-    const worker = new Worker(new URL("./segmentWorker.ts", import.meta.url));
+    const worker = new Worker(workerScript());
     worker.onmessage = ({ data }: MessageEvent<Answer>) => receive(data);
     worker.onerror = (event) => fail(new Error(`a worker thread failed: ${event.message}`));
     return { worker, plan: undefined, outstanding: 0 };
