@@ -36,25 +36,33 @@ async function bench(folder: string): Promise<void> {
   );
   console.log("(the existing backend: 10,000 points in 9.3 s to back up, 2.7 s to restore)\n");
 
-  const copy = await measure(["cp", embeddedPaths(source).store, join(folder, "copy.db")]);
-  show("floor: cp of the store file", copy, total, storeBytes, copy.seconds);
+  const storeFile = embeddedPaths(source).store;
+  const copy = await measure(["cp", storeFile, join(folder, "copy.db")]);
+  const show = (what: string, measured: Measured, bytes: number) => print(what, measured, total, bytes, copy.seconds);
+  show("floor: cp of the store file", copy, storeBytes);
+  if (Bun.which("sqlite3") !== null) {
+    const dump = join(folder, "dump.sql");
+    show("peer: sqlite3 .dump", await measure(["sh", "-c", `sqlite3 ${storeFile} .dump > ${dump}`]), storeBytes);
+    show("peer: sqlite3 < dump", await measure(["sh", "-c", `sqlite3 ${join(folder, "d.db")} < ${dump}`]), storeBytes);
+    await Promise.all(["copy.db", "d.db", "dump.sql"].map((name) => rm(join(folder, name))));
+  }
   const backup = await measure(matyan("backup", join(folder, "archives"), "--data", source.dataDir));
   const [name] = await readdir(join(folder, "archives"));
   const archive = join(folder, "archives", name!);
-  const archiveBytes = await sizeOf(join(archive, "runs", hash, "sequences.jsonl"));
-  show("matyan backup (folder)", backup, total, archiveBytes, copy.seconds);
-  const tar = await measure(["tar", "cf", join(folder, "archive.tar"), "-C", archive, "."]);
-  show("floor: tar of the archive", tar, total, archiveBytes, copy.seconds);
-  const compressed = await measure(matyan("backup", join(folder, "a.tar.gz"), "--data", source.dataDir));
-  show("matyan backup (tar.gz)", compressed, total, archiveBytes, copy.seconds);
-  const verified = await measure(matyan("verify", archive));
-  show("matyan verify", verified, total, archiveBytes, copy.seconds);
-  const restored = await measure(matyan("restore", archive, "--data", join(folder, "target")));
-  show("matyan restore (durable)", restored, total, archiveBytes, copy.seconds);
-  const packed = await measure(matyan("restore", join(folder, "a.tar.gz"), "--data", join(folder, "target2")));
-  show("matyan restore of the tar.gz", packed, total, archiveBytes, copy.seconds);
+  const text = await sizeOf(join(archive, "runs", hash, "sequences.jsonl"));
+  show("matyan backup (folder)", backup, text);
+  show("floor: tar of the archive", await measure(["tar", "cf", join(folder, "a.tar"), "-C", archive, "."]), text);
+  show(
+    "matyan backup (tar.gz)",
+    await measure(matyan("backup", join(folder, "a.tar.gz"), "--data", source.dataDir)),
+    text,
+  );
+  show("matyan verify", await measure(matyan("verify", archive)), text);
+  show("matyan restore (durable)", await measure(matyan("restore", archive, "--data", join(folder, "target"))), text);
+  const packed = matyan("restore", join(folder, "a.tar.gz"), "--data", join(folder, "target2"));
+  show("matyan restore of the tar.gz", await measure(packed), text);
   const again = await measure(matyan("restore", archive, "--data", join(folder, "target")));
-  show("matyan restore again (unchanged)", again, total, archiveBytes, copy.seconds);
+  console.log(`restoring again, which changes nothing, takes ${again.seconds.toFixed(2)} s`);
 }
 
 function matyan(...args: string[]): string[] {
@@ -75,7 +83,7 @@ async function measure(command: string[]): Promise<Measured> {
   return { seconds: (performance.now() - start) / 1000, peak: child.resourceUsage()?.maxRSS ?? 0 };
 }
 
-function show(what: string, { seconds, peak }: Measured, count: number, bytes: number, floor: number): void {
+function print(what: string, { seconds, peak }: Measured, count: number, bytes: number, floor: number): void {
   const rate = `${Math.round(count / seconds / 1000).toLocaleString("en-US")}k points/s`;
   const ratio = `${(seconds / floor).toFixed(1)}x the copy`;
   const columns = [`${seconds.toFixed(2)} s`, rate, `${mega(bytes / seconds)} MB/s`, `peak ${mega(peak)} MB`, ratio];
