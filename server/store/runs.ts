@@ -130,6 +130,8 @@ export interface FinishOptions {
   readonly now: number;
   /** The client's clock at the end, where known: gives the duration. */
   readonly clientFinish?: number;
+  /** The client's clock at the run's first start, where that is before `client_start_ts` (which resuming moves). */
+  readonly clientStart?: number | undefined;
 }
 
 /**
@@ -140,12 +142,13 @@ export async function finishRun(
   tx: Transaction,
   store: StoreKeys,
   hash: string,
-  { now, clientFinish }: FinishOptions,
+  { now, clientFinish, clientStart }: FinishOptions,
 ): Promise<boolean> {
   const meta = await readMeta(tx, store, hash);
   if (meta === undefined) throw missingRun(hash);
   if (meta.get("active") === false && typeof meta.get("finalized_at") === "number") return false;
-  const start = meta.get("client_start_ts");
+  const latest = meta.get("client_start_ts");
+  const start = typeof latest === "number" ? Math.min(latest, clientStart ?? latest) : undefined;
   const created = meta.get("created_at");
   const duration = clientFinish !== undefined && typeof start === "number" ? Math.max(0, clientFinish - start) : null;
   const end = duration !== null && typeof created === "number" ? created + duration : now;

@@ -1,6 +1,6 @@
 // What is known of each sequence of a run without reading it: its type and the point processed last (storage.md 2.3).
 
-import { encodeValue } from "../../formats/msgpack.ts";
+import { decodeValue, encodeValue } from "../../formats/msgpack.ts";
 import { unpack } from "../../formats/tuple.ts";
 import type { Value } from "../../formats/value.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
@@ -44,6 +44,22 @@ export async function readTraces(tx: ReadTransaction, store: StoreKeys, hash: st
       else if (field === "last_step" && typeof value === "bigint") trace.lastStep = value;
     }
   return traces;
+}
+
+/** The `lastStep` of each of the sequences of a run, undefined where none is stored: one wait for all. */
+export async function readLastSteps(
+  tx: ReadTransaction,
+  store: StoreKeys,
+  hash: string,
+  traces: readonly Pick<Trace, "contextId" | "name">[],
+): Promise<(bigint | undefined)[]> {
+  const keys = traces.map(({ contextId, name }) =>
+    runKey(store, hash, "traces", BigInt(contextId), name, "last_step"),
+  );
+  return (await tx.getMany(keys)).map((bytes) => {
+    const step = bytes === undefined ? undefined : decodeValue(bytes);
+    return typeof step === "bigint" ? step : undefined;
+  });
 }
 
 export interface WriteTraceOptions {
