@@ -21,10 +21,11 @@ test("every recorded message is read, and written as the same bytes", async () =
   const lines = text.trimEnd().split("\n");
   let read = 0;
   for (const line of lines) {
-    if (line === "not json at all") expect(() => parseMessage(line)).toThrow(MatyanError);
+    // The recording has one line that is no JSON, and one whose envelope lacks most members.
+    if (!line.includes('"timestamp":')) expect(() => parseMessage(line)).toThrow(MatyanError);
     else {
-      // The recorder spells tiny numbers without an exponent; any spelling is fine (pipeline.md 1.4).
-      const known = line.replace(/0\.0000\d+/g, (number) => formatJson(Number(number)));
+      // The recorder spells the exponents of tiny numbers otherwise; any spelling is fine (pipeline.md 1.4).
+      const known = line.replace(/\b0\.0000\d+|\b\d(\.\d+)?e-\d\b/g, (number) => formatJson(Number(number)));
       expect(formatEnvelope(parseMessage(line))).toBe(known);
     }
     read++;
