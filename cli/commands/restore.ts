@@ -16,7 +16,8 @@ interface Options {
 
 const notes = `
 A run becomes visible when all of it is there. Run again after an interruption, the restore goes on where it stopped;
-run again after it was done, it changes nothing. A run that is damaged in the archive is left out as a whole, the others
+run again after it was done, it changes nothing. A run counts as unchanged when its fields, attributes, contexts and
+table of sequences are the archive's; its points are not compared. A run that is damaged in the archive is left out as a whole, the others
 are restored, and the exit code is 1. Experiments and tags that the store has under another id are found by name, and
 the archive's runs belong to those; entities and settings that differ stay as they are, unless with --on-conflict replace.
 Run counts follow from the runs that are there. A run that was deleted here, or whose deletion had been asked for when
