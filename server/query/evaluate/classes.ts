@@ -31,6 +31,7 @@ export function classesOf(runtime: Runtime): Map<string, PyType> {
     const [value = 0n, base] = bind("int", ["x", "base"], 0, given, keywords, 1);
     if (base !== undefined || typeof value === "string") {
       const text = textOf("int() can't convert non-string with explicit base:", value);
+      meter.charge(text.length);
       return parseInteger(strip(text), base === undefined ? 10 : sizeOf(base));
     }
     const number = numeric(value);

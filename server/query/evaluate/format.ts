@@ -50,7 +50,7 @@ function parse(text: string, value: Py, meter: Meter): Spec {
   const width = Number(groups["width"] ?? 0);
   const precision = groups["precision"] === undefined ? undefined : Number(groups["precision"]);
   meter.text(width);
-  if (precision !== undefined) meter.text(precision);
+  if (precision !== undefined) chargePrecision(precision, meter);
   const zero = groups["zero"] !== undefined;
   return {
     fill: groups["fill"] ?? (zero && groups["align"] === undefined ? "0" : zero ? "0" : " "),
@@ -64,6 +64,12 @@ function parse(text: string, value: Py, meter: Meter): Spec {
     precision,
     type: groups["type"] ?? "",
   };
+}
+
+/** Digits are made from integers of that size, whose text costs the square of its length. */
+export function chargePrecision(precision: number, meter: Meter): void {
+  meter.text(precision);
+  meter.charge(Math.floor((precision * precision) / 64));
 }
 
 /** `format(value, spec)`. @throws ValueError, TypeError as Python does. */
@@ -176,13 +182,13 @@ export function floatBody(size: number, type: string, precision: number | undefi
 function assemble(sign: string, prefix: string, whole: string, rest: string, spec: Spec, group: number): string {
   const head = sign + prefix;
   const alignment = spec.align || ">";
-  let digits = group3(whole, spec.grouping, group);
+  let digits = grouped(whole, spec.grouping, group);
   if (alignment === "=" && spec.fill === "0" && spec.grouping !== "" && whole !== "") {
     const room = spec.width - head.length - rest.length;
-    let padded = whole;
-    while (group3(padded, spec.grouping, group).length < room) padded = `0${padded}`;
-    digits = group3(padded, spec.grouping, group);
-    // A separator cannot stand first, so one more zero may be needed than there is room for.
+    // As many digits as fill the room with their separators. A separator cannot stand first, so they may take one place more.
+    let count = Math.max(0, room - Math.ceil(room / (group + 1)));
+    while (count + Math.floor((count - 1) / group) < room) count++;
+    digits = grouped(whole.padStart(count, "0"), spec.grouping, group);
     return head + digits + rest;
   }
   const length = head.length + digits.length + rest.length;
@@ -193,9 +199,10 @@ function assemble(sign: string, prefix: string, whole: string, rest: string, spe
   return align(head + digits + rest, length, { ...spec, align: alignment });
 }
 
-function group3(digits: string, separator: string, size: number): string {
+function grouped(digits: string, separator: string, size: number): string {
   if (separator === "") return digits;
-  const parts: string[] = [];
-  for (let end = digits.length; end > 0; end -= size) parts.unshift(digits.slice(Math.max(0, end - size), end));
+  const first = digits.length % size;
+  const parts = first === 0 ? [] : [digits.slice(0, first)];
+  for (let at = first; at < digits.length; at += size) parts.push(digits.slice(at, at + size));
   return parts.join(separator);
 }

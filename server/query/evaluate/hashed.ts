@@ -1,7 +1,7 @@
 // dict, set and frozenset: hash tables over Python's equality, in which 1, 1.0 and True are one key.
 
 import { PyDatetime, PyTimedelta } from "./datetime.ts";
-import { PyException, typeError } from "./exceptions.ts";
+import { PyException, raise, typeError } from "./exceptions.ts";
 import { typeName } from "./types.ts";
 import {
   DictProxy,
@@ -51,8 +51,7 @@ export function hashKey(value: Py): string {
   }
   if (value === null) return "n";
   if (value instanceof PyTuple) {
-    const keys = value.items.map(hashKey);
-    return `t${keys.map((key) => `${key.length}:${key}`).join("")}`;
+    return tupleKey(value);
   }
   if (value instanceof PySet && value.frozen) return `z${[...value.entries.keys()].sort().join("\0")}`;
   if (value instanceof Uint8Array) return `b${value.join()}`;
@@ -75,6 +74,23 @@ export function hashKey(value: Py): string {
     return `o${identityOf(value)}`;
   }
   return `x${identityOf(value)}`;
+}
+
+/** Tuples that share parts can be far longer written out than they are, so their keys are kept and bounded. */
+const tupleKeys = new WeakMap<PyTuple, string>();
+const maximalKey = 100_000;
+
+function tupleKey(tuple: PyTuple): string {
+  const known = tupleKeys.get(tuple);
+  if (known !== undefined) return known;
+  let key = "t";
+  for (const item of tuple.items) {
+    const part = hashKey(item);
+    key += `${part.length}:${part}`;
+    if (key.length > maximalKey) raise("MemoryError", "the tuple is too large for a set or dict");
+  }
+  tupleKeys.set(tuple, key);
+  return key;
 }
 
 export class PyDict {

@@ -108,7 +108,7 @@ export function powerModulo(base: bigint, exponent: bigint, modulus: bigint, met
   let b = floorModulo(base, modulus);
   let e = exponent;
   if (e < 0n) {
-    b = inverse(b, modulus);
+    b = inverse(b, modulus, meter);
     e = -e;
   }
   let result = floorModulo(1n, modulus);
@@ -121,10 +121,11 @@ export function powerModulo(base: bigint, exponent: bigint, modulus: bigint, met
   return result;
 }
 
-function inverse(value: bigint, modulus: bigint): bigint {
+function inverse(value: bigint, modulus: bigint, meter: Meter): bigint {
   let [r, s] = [modulus, value];
   let [t, u] = [0n, 1n];
   while (s !== 0n) {
+    meter.charge(isSmall(r) ? 1 : 8);
     const quotient = floorDivide(r, s);
     [r, s] = [s, r - quotient * s];
     [t, u] = [u, t - quotient * u];

@@ -21,10 +21,27 @@ export function iterate(value: Py): Step {
     let index = 0;
     return () => (index < value.length ? value.at(index++) : done);
   }
+  if (typeof value === "string") return overIterator(value[Symbol.iterator]());
+  if (value instanceof PySet) return overIterator(value.entries.values());
+  if (value instanceof PyDict) {
+    const next = overIterator(value.entries.values());
+    return () => {
+      const entry = next();
+      return entry === done ? done : entry.key;
+    };
+  }
   return overArray(elementsOf(value));
 }
 
-export function overArray(items: readonly Py[]): Step {
+/** Elements one by one, so that a loop that ends early does not pay for all. */
+function overIterator<T>(iterator: Iterator<T>): () => T | typeof done {
+  return () => {
+    const step = iterator.next();
+    return step.done === true ? done : step.value;
+  };
+}
+
+function overArray(items: readonly Py[]): Step {
   let index = 0;
   return () => {
     const item = items[index++];
@@ -35,9 +52,6 @@ export function overArray(items: readonly Py[]): Step {
 /** The elements as an array that must not be changed; does not drain iterators. */
 function elementsOf(value: Py): readonly Py[] {
   if (value instanceof PyTuple) return value.items;
-  if (typeof value === "string") return points(value);
-  if (value instanceof PyDict) return [...value.entries.values()].map((entry) => entry.key);
-  if (value instanceof PySet) return [...value.entries.values()];
   if (value instanceof Uint8Array) return [...value].map(BigInt);
   if (value instanceof RowObject) {
     const elements = value.elements();

@@ -3,7 +3,7 @@ import { bind, integerOf } from "./arguments.ts";
 import { numeric } from "./compare.ts";
 import { raise, typeError, valueError } from "./exceptions.ts";
 import { decompose, floatPower } from "./floats.ts";
-import { bitLength, multiply, scale, toFloat } from "./integers.ts";
+import { bitLength, isSmall, multiply, scale, toFloat } from "./integers.ts";
 import { toArray } from "./iterate.ts";
 import type { Meter } from "./meter.ts";
 import { errorFunction, gamma, logGamma } from "./special.ts";
@@ -60,9 +60,12 @@ function integral(name: "ceil" | "floor" | "trunc"): Call {
   };
 }
 
-function greatestCommonDivisor(a: bigint, b: bigint): bigint {
+function greatestCommonDivisor(a: bigint, b: bigint, meter: Meter): bigint {
   let [x, y] = [a < 0n ? -a : a, b < 0n ? -b : b];
-  while (y !== 0n) [x, y] = [y, x % y];
+  while (y !== 0n) {
+    meter.charge(isSmall(x) ? 1 : 8);
+    [x, y] = [y, x % y];
+  }
   return x;
 }
 
@@ -251,11 +254,11 @@ export function mathModule(meter: Meter): PyModule {
       }
       return out;
     },
-    gcd: (given) => given.map(integerOf).reduce(greatestCommonDivisor, 0n),
+    gcd: (given) => given.map(integerOf).reduce((a, b) => greatestCommonDivisor(a, b, meter), 0n),
     lcm: (given) =>
       given.map(integerOf).reduce((a, b) => {
         if (a === 0n || b === 0n) return 0n;
-        const product = multiply(a, b, meter) / greatestCommonDivisor(a, b);
+        const product = multiply(a, b, meter) / greatestCommonDivisor(a, b, meter);
         return product < 0n ? -product : product;
       }, 1n),
     isqrt: ([value]) => integerRoot(integerOf(value)),

@@ -3,7 +3,7 @@ import { sizeOf } from "./arguments.ts";
 import { numeric } from "./compare.ts";
 import { raise, typeError, valueError } from "./exceptions.ts";
 import { truncate } from "./floats.ts";
-import { floatBody } from "./format.ts";
+import { chargePrecision, floatBody } from "./format.ts";
 import { PyDict } from "./hashed.ts";
 import { decimal } from "./integers.ts";
 import { points, textLength } from "./iterate.ts";
@@ -54,7 +54,8 @@ export function formatPercent(template: string, given: Py, meter: Meter): string
       const found = mapping.get(groups["name"]);
       value = found === undefined ? raise("KeyError", groups["name"]) : found;
     }
-    meter.text(Math.max(width, precision ?? 0));
+    meter.text(width);
+    if (precision !== undefined) chargePrecision(precision, meter);
     out += convert(type, flags, width, precision, value, meter);
     meter.text(out.length);
   }

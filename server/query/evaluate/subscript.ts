@@ -27,7 +27,12 @@ export function subscript(container: Py, index: Py, meter: Meter): Py {
   if (container instanceof PyList || container instanceof PyTuple) {
     return at(container.items, index, container instanceof PyList ? "list" : "tuple");
   }
-  if (typeof container === "string") return at(isPlain(container) ? container : points(container), index, "string");
+  if (typeof container === "string") {
+    meter.charge(container.length >> 6);
+    if (isPlain(container)) return at(container, index, "string");
+    meter.charge(container.length >> 2);
+    return at(points(container), index, "string");
+  }
   if (container instanceof PyRange) {
     return container.at(position(index, container.length, "range object"));
   }
@@ -90,7 +95,16 @@ function slice(container: Py, wanted: PySlice, meter: Meter): Py {
     for (let i = 0; i < count; i++) out.push(items[first + i * step]!);
     return out;
   };
-  if (typeof container === "string") return take(points(container)).join("");
+  if (typeof container === "string") {
+    meter.charge(container.length >> 2);
+    if (!isPlain(container)) return take(points(container)).join("");
+    const { first, last, count, step } = slicePlaces(wanted, container.length);
+    return step === 1
+      ? container.slice(first, Math.max(first, last))
+      : count === 0
+        ? ""
+        : take(points(container)).join("");
+  }
   if (container instanceof PyList) return new PyList(take(container.items));
   if (container instanceof PyTuple) return new PyTuple(take(container.items));
   if (container instanceof Uint8Array) return Uint8Array.from(take(container));

@@ -154,6 +154,8 @@ export function parseTime(text: string, template: string): PyDatetime {
       if (letter === "%") return "%";
       const pattern = letter === undefined ? undefined : patterns[letter];
       if (pattern === undefined) valueError(`'${letter ?? ""}' is a bad directive in format '${template}'`);
+      // As in Python, and it keeps the pattern from trying many ways to divide the digits.
+      if (order.includes(letter!)) valueError(`the directive %${letter} may occur once`);
       order.push(letter!);
       return `(${pattern})`;
     });

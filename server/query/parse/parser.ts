@@ -1,10 +1,13 @@
 // Python 3.12's grammar of one expression (reference, chapter 10, start symbol `eval`) by recursive descent. It accepts and
 // refuses what CPython's own parser does, and reports the same places; checked against it in parser.test.ts.
-import type { BinaryOperator, CompareOperator, DictEntry, ForClause, Keyword, Node, Parameter } from "../ast.ts";
+import type { BinaryOperator, CompareOperator, Node } from "../ast.ts";
 import { childrenOf } from "../ast.ts";
 import { SyntaxFault } from "../errors.ts";
+import { parseArguments, parseSlices } from "./calls.ts";
 import { describe } from "./describe.ts";
+import { parseBraces, parseList, parseParenthesised } from "./displays.ts";
 import { parseFormatted } from "./formatted.ts";
+import { parseLambda } from "./lambda.ts";
 import { Lexer, type Token } from "./lexer.ts";
 import { numberValue, unescapeBytes, unescapeText } from "./literals.ts";
 
@@ -60,7 +63,7 @@ export class Parser {
   /** Whether the current fault came from the lexer, which then has nothing more to tell. */
   lexerFailed = false;
   /** Expressions that stand in parentheses of their own: `(a) := 1` and `f((a)=1)` are not what `a` would be. */
-  readonly #grouped = new WeakSet<Node>();
+  readonly grouped = new WeakSet<Node>();
   #depth = 0;
   #speculating = false;
 
@@ -118,24 +121,24 @@ export class Parser {
     return this.token.kind === "operator" && this.token.text === text;
   }
 
-  #isKeyword(text: string): boolean {
+  isKeyword(text: string): boolean {
     return this.token.kind === "keyword" && this.token.text === text;
   }
 
-  #takeOperator(text: string): boolean {
+  takeOperator(text: string): boolean {
     if (!this.isOperator(text)) return false;
     this.advance();
     return true;
   }
 
-  #takeKeyword(text: string): boolean {
-    if (!this.#isKeyword(text)) return false;
+  takeKeyword(text: string): boolean {
+    if (!this.isKeyword(text)) return false;
     this.advance();
     return true;
   }
 
-  #expectOperator(text: string): void {
-    if (!this.#takeOperator(text)) throw this.unexpected();
+  expectOperator(text: string): void {
+    if (!this.takeOperator(text)) throw this.unexpected();
   }
 
   #nested<T>(body: () => T): T {
@@ -152,7 +155,7 @@ export class Parser {
     const first = this.expression();
     if (!this.isOperator(",")) return first;
     const elements = [first];
-    while (this.#takeOperator(",")) {
+    while (this.takeOperator(",")) {
       if (this.token.kind === "newline" || this.token.kind === "end") break;
       elements.push(this.expression());
     }
@@ -161,43 +164,43 @@ export class Parser {
 
   /** `yield …` or comma-separated expressions that may be starred, as in a replacement field. */
   starExpressions(): Node {
-    if (this.#isKeyword("yield")) return this.#yield();
+    if (this.isKeyword("yield")) return this.yield();
     const start = this.token.start;
-    const first = this.#starExpression();
+    const first = this.starExpression();
     if (!this.isOperator(",")) {
-      if (first.kind === "starred") throw this.#starredMisplaced(first);
+      if (first.kind === "starred") throw this.starredMisplaced(first);
       return first;
     }
     const elements = [first];
-    while (this.#takeOperator(",")) {
+    while (this.takeOperator(",")) {
       if (!this.#startsExpression() && !this.isOperator("*")) break;
-      elements.push(this.#starExpression());
+      elements.push(this.starExpression());
     }
     return { kind: "tuple", elements, start, end: this.previousEnd };
   }
 
-  #starredMisplaced(node: Node): SyntaxFault {
+  starredMisplaced(node: Node): SyntaxFault {
     return new SyntaxFault("cannot use starred expression here", node.start, node.end);
   }
 
-  #starExpression(): Node {
+  starExpression(): Node {
     if (!this.isOperator("*")) return this.expression();
     const start = this.token.start;
     this.advance();
-    const value = this.#bitwise(0);
+    const value = this.bitwise(0);
     return { kind: "starred", value, start, end: this.previousEnd };
   }
 
   expression(): Node {
     return this.#nested(() => {
-      if (this.#isKeyword("lambda")) return this.#lambda();
+      if (this.isKeyword("lambda")) return parseLambda(this);
       const first = this.token;
       const start = first.start;
-      const node = this.#disjunction();
-      if (this.#isKeyword("if")) {
+      const node = this.disjunction();
+      if (this.isKeyword("if")) {
         this.advance();
-        const test = this.#disjunction();
-        if (!this.#takeKeyword("else")) {
+        const test = this.disjunction();
+        if (!this.takeKeyword("else")) {
           if (this.isOperator(":")) throw this.unexpected();
           throw new SyntaxFault("expected 'else' after 'if' expression", start, this.previousEnd);
         }
@@ -233,16 +236,16 @@ export class Parser {
   }
 
   /** `name := value` or an expression; `=` in its place gets Python's advice. */
-  #namedExpression(): Node {
+  namedExpression(): Node {
     const start = this.token.start;
     const node = this.expression();
-    if (this.isOperator(":=")) return this.#assignment(node, start);
+    if (this.isOperator(":=")) return this.assignment(node, start);
     if (this.isOperator("=")) this.#refuseEquals(node, start);
     return node;
   }
 
-  #assignment(target: Node, start: number): Node {
-    if (target.kind !== "name" || this.#grouped.has(target)) {
+  assignment(target: Node, start: number): Node {
+    if (target.kind !== "name" || this.grouped.has(target)) {
       throw new SyntaxFault(`cannot use assignment expressions with ${describe(target)}`, start, this.previousEnd);
     }
     this.advance();
@@ -253,14 +256,14 @@ export class Parser {
   #refuseEquals(node: Node, start: number): never {
     const end = this.previousEnd;
     const at = this.unexpected();
-    const simple = node.kind === "name" && !this.#grouped.has(node);
+    const simple = node.kind === "name" && !this.grouped.has(node);
     const isDisplay = ["tuple", "list"].includes(node.kind) || (node.kind === "comprehension" && node.form !== "set");
     const isLiteralName = node.kind === "constant" && (node.value === null || typeof node.value === "boolean");
     const isWide = ["bool", "compare", "conditional", "lambda"].includes(node.kind) || isNot(node);
     this.advance();
-    if (isWide && !this.#grouped.has(node)) throw at;
+    if (isWide && !this.grouped.has(node)) throw at;
     this.#speculating = true;
-    this.#bitwise(0);
+    this.bitwise(0);
     this.#speculating = false;
     if (this.isOperator("=") || this.isOperator(":=")) throw at;
     if (simple) {
@@ -270,21 +273,21 @@ export class Parser {
     throw new SyntaxFault(`cannot assign to ${describe(node)} here. Maybe you meant '==' instead of '='?`, start, end);
   }
 
-  #disjunction(): Node {
+  disjunction(): Node {
     return this.#boolean("or", () => this.#boolean("and", () => this.#inversion()));
   }
 
   #boolean(op: "and" | "or", operand: () => Node): Node {
     const start = this.token.start;
     const first = operand();
-    if (!this.#isKeyword(op)) return first;
+    if (!this.isKeyword(op)) return first;
     const values = [first];
-    while (this.#takeKeyword(op)) values.push(operand());
+    while (this.takeKeyword(op)) values.push(operand());
     return { kind: "bool", op, values, start, end: this.previousEnd };
   }
 
   #inversion(): Node {
-    if (!this.#isKeyword("not")) return this.#comparison();
+    if (!this.isKeyword("not")) return this.#comparison();
     const start = this.token.start;
     return this.#nested(() => {
       this.advance();
@@ -295,12 +298,12 @@ export class Parser {
 
   #comparison(): Node {
     const start = this.token.start;
-    const left = this.#bitwise(0);
+    const left = this.bitwise(0);
     const ops: CompareOperator[] = [];
     const comparators: Node[] = [];
     for (let op = this.#comparisonOperator(); op !== undefined; op = this.#comparisonOperator()) {
       ops.push(op);
-      comparators.push(this.#bitwise(0));
+      comparators.push(this.bitwise(0));
     }
     return ops.length === 0 ? left : { kind: "compare", left, ops, comparators, start, end: this.previousEnd };
   }
@@ -318,25 +321,25 @@ export class Parser {
     }
     if (text === "is") {
       this.advance();
-      return this.#takeKeyword("not") ? "is not" : "is";
+      return this.takeKeyword("not") ? "is not" : "is";
     }
     if (text === "not") {
       this.advance();
-      if (!this.#takeKeyword("in")) throw this.unexpected();
+      if (!this.takeKeyword("in")) throw this.unexpected();
       return "not in";
     }
     return undefined;
   }
 
-  #bitwise(level: number): Node {
+  bitwise(level: number): Node {
     const operators = binaryLevels[level];
     if (operators === undefined) return this.#factor();
     const start = this.token.start;
-    let left = this.#bitwise(level + 1);
+    let left = this.bitwise(level + 1);
     while (this.token.kind === "operator" && operators.has(this.token.text)) {
       const op = this.token.text as BinaryOperator;
       this.advance();
-      const right = this.#bitwise(level + 1);
+      const right = this.bitwise(level + 1);
       left = { kind: "binary", op, left, right, start, end: this.previousEnd };
     }
     return left;
@@ -352,14 +355,14 @@ export class Parser {
       });
     }
     const left = this.#awaited();
-    if (!this.#takeOperator("**")) return left;
+    if (!this.takeOperator("**")) return left;
     const right = this.#nested(() => this.#factor());
     return { kind: "binary", op: "**", left, right, start, end: this.previousEnd };
   }
 
   #awaited(): Node {
     const start = this.token.start;
-    if (!this.#takeKeyword("await")) return this.#primary();
+    if (!this.takeKeyword("await")) return this.#primary();
     const value = this.#primary();
     return { kind: "await", value, start, end: this.previousEnd };
   }
@@ -368,143 +371,21 @@ export class Parser {
     const start = this.token.start;
     let node = this.#atom();
     for (;;) {
-      if (this.#takeOperator(".")) {
+      if (this.takeOperator(".")) {
         if (this.token.kind !== "name") throw this.unexpected();
         const name = this.token.text;
         this.advance();
         node = { kind: "attribute", object: node, name, start, end: this.previousEnd };
       } else if (this.isOperator("(")) {
-        const { positional, keywords } = this.#arguments();
+        const { positional, keywords } = parseArguments(this);
         node = { kind: "call", callee: node, positional, keywords, start, end: this.previousEnd };
       } else if (this.isOperator("[")) {
-        const index = this.#slices();
+        const index = parseSlices(this);
         node = { kind: "subscript", object: node, index, start, end: this.previousEnd };
       } else {
         return node;
       }
     }
-  }
-
-  #slices(): Node {
-    this.advance();
-    const start = this.token.start;
-    const first = this.#slice();
-    if (!this.isOperator(",")) {
-      if (first.kind === "starred") {
-        // `a[*b]` is a tuple of one (PEP 646).
-        this.#expectOperator("]");
-        return { kind: "tuple", elements: [first], start, end: this.previousEnd - 1 };
-      }
-      this.#expectOperator("]");
-      return first;
-    }
-    const elements = [first];
-    while (this.#takeOperator(",")) {
-      if (this.isOperator("]")) break;
-      elements.push(this.#slice());
-    }
-    const end = this.previousEnd;
-    this.#expectOperator("]");
-    return { kind: "tuple", elements, start, end };
-  }
-
-  #slice(): Node {
-    const start = this.token.start;
-    if (this.isOperator("*")) return this.#starExpression();
-    let lower: Node | null = null;
-    if (!this.isOperator(":")) {
-      lower = this.#namedExpression();
-      if (!this.isOperator(":")) return lower;
-      if (lower.kind === "assignment" && !this.#grouped.has(lower)) throw this.unexpected();
-    }
-    this.advance();
-    const bound = (): Node | null =>
-      this.isOperator(":") || this.isOperator("]") || this.isOperator(",") ? null : this.expression();
-    const upper = bound();
-    const step = this.#takeOperator(":") ? bound() : null;
-    return { kind: "slice", lower, upper, step, start, end: this.previousEnd };
-  }
-
-  #arguments(): { positional: Node[]; keywords: Keyword[] } {
-    this.advance();
-    const positional: Node[] = [];
-    const keywords: Keyword[] = [];
-    let unpacked = false;
-    const names = new Set<string>();
-    while (!this.isOperator(")")) {
-      const start = this.token.start;
-      if (this.#takeOperator("**")) {
-        const value = this.expression();
-        keywords.push({ name: null, value, start, end: this.previousEnd });
-        unpacked = true;
-      } else if (this.isOperator("*")) {
-        this.advance();
-        const value = this.expression();
-        if (unpacked) {
-          throw new SyntaxFault(
-            "iterable argument unpacking follows keyword argument unpacking",
-            start,
-            this.previousEnd,
-          );
-        }
-        positional.push({ kind: "starred", value, start, end: this.previousEnd });
-      } else {
-        this.#argument(start, positional, keywords, names, unpacked);
-      }
-      if (!this.#takeOperator(",")) break;
-    }
-    this.#expectOperator(")");
-    return { positional, keywords };
-  }
-
-  #argument(start: number, positional: Node[], keywords: Keyword[], names: Set<string>, unpacked: boolean): void {
-    const isFirst = positional.length === 0 && keywords.length === 0;
-    let node = this.expression();
-    if (this.isOperator(":=")) node = this.#assignment(node, start);
-    if (this.#startsClause()) {
-      const clauses = this.#clauses();
-      node = { kind: "comprehension", form: "generator", element: node, key: null, clauses, start, end: 0 };
-      const end = this.previousEnd;
-      if (!isFirst || !this.isOperator(")")) {
-        throw new SyntaxFault("Generator expression must be parenthesized", start, end);
-      }
-      // As in Python, a bare generator argument spans the call's parentheses.
-      positional.push({ ...node, start: start - 1, end: this.token.end });
-      return;
-    }
-    if (this.isOperator("=")) {
-      if (node.kind === "constant" && (node.value === null || typeof node.value === "boolean")) {
-        const word = describe(node);
-        throw new SyntaxFault(`cannot assign to ${word}`, start, this.token.end);
-      }
-      if (node.kind !== "name" || this.#grouped.has(node)) {
-        throw new SyntaxFault('expression cannot contain assignment, perhaps you meant "=="?', start, this.token.end);
-      }
-      this.advance();
-      if (this.isOperator(",") || this.isOperator(")")) {
-        throw new SyntaxFault("expected argument value expression", start, this.previousEnd);
-      }
-      const value = this.expression();
-      if (this.#startsClause()) {
-        throw new SyntaxFault("invalid syntax. Maybe you meant '==' or ':=' instead of '='?", start, this.previousEnd);
-      }
-      if (names.has(node.id)) {
-        throw new SyntaxFault(`keyword argument repeated: ${node.id}`, start, this.previousEnd);
-      }
-      names.add(node.id);
-      keywords.push({ name: node.id, value, start, end: this.previousEnd });
-      return;
-    }
-    if (keywords.length > 0) {
-      throw new SyntaxFault(
-        unpacked
-          ? "positional argument follows keyword argument unpacking"
-          : "positional argument follows keyword argument",
-        start,
-        this.previousEnd,
-      );
-    }
-    positional.push(node);
   }
 
   #atom(): Node {
@@ -528,9 +409,9 @@ export class Parser {
         }
         throw this.unexpected();
       case "operator":
-        if (text === "(") return this.#parenthesised();
-        if (text === "[") return this.#list();
-        if (text === "{") return this.#braces();
+        if (text === "(") return parseParenthesised(this);
+        if (text === "[") return parseList(this);
+        if (text === "{") return parseBraces(this);
         if (text === "...") {
           this.advance();
           return { kind: "constant", value: undefined, start, end };
@@ -575,10 +456,10 @@ export class Parser {
     return { kind: "constant", value, start, end };
   }
 
-  #yield(): Node {
+  yield(): Node {
     const start = this.token.start;
     this.advance();
-    if (this.#takeKeyword("from")) {
+    if (this.takeKeyword("from")) {
       const value = this.expression();
       return { kind: "yield", value, start, end: this.previousEnd };
     }
@@ -586,297 +467,12 @@ export class Parser {
     return { kind: "yield", value, start, end: this.previousEnd };
   }
 
-  #parenthesised(): Node {
-    const start = this.token.start;
-    this.advance();
-    if (this.#takeOperator(")")) return { kind: "tuple", elements: [], start, end: this.previousEnd };
-    if (this.#isKeyword("yield")) {
-      const node = this.#yield();
-      this.#expectOperator(")");
-      this.#grouped.add(node);
-      return node;
-    }
-    if (this.isOperator("**")) {
-      const at = this.token;
-      this.advance();
-      this.expression();
-      this.#expectOperator(")");
-      throw new SyntaxFault("cannot use double starred expression here", at.start, at.end);
-    }
-    const first = this.#starOrNamed();
-    if (this.#startsClause()) {
-      this.#refuseStarredElement(first);
-      const clauses = this.#clauses();
-      this.#expectOperator(")");
-      return {
-        kind: "comprehension",
-        form: "generator",
-        element: first,
-        key: null,
-        clauses,
-        start,
-        end: this.previousEnd,
-      };
-    }
-    if (this.isOperator(",")) {
-      const elements = this.#moreElements(first, ")");
-      if (this.#startsClause()) throw this.#forgottenParentheses(elements);
-      this.#expectOperator(")");
-      return { kind: "tuple", elements, start, end: this.previousEnd };
-    }
-    this.#expectOperator(")");
-    if (first.kind === "starred") throw this.#starredMisplaced(first);
-    this.#grouped.add(first);
-    return first;
+  starOrNamed(): Node {
+    return this.isOperator("*") ? this.starExpression() : this.namedExpression();
   }
 
-  #starOrNamed(): Node {
-    return this.isOperator("*") ? this.#starExpression() : this.#namedExpression();
-  }
-
-  #moreElements(first: Node, closer: string): Node[] {
-    const elements = [first];
-    while (this.#takeOperator(",")) {
-      if (this.isOperator(closer) || this.#startsClause()) break;
-      elements.push(this.#starOrNamed());
-    }
-    return elements;
-  }
-
-  #forgottenParentheses(elements: readonly Node[]): SyntaxFault {
-    const fault = this.unexpected();
-    const first = elements[0]!;
-    const end = this.previousEnd;
-    this.#clauses();
-    if (elements.some((element) => element.kind === "starred")) return fault;
-    return new SyntaxFault("did you forget parentheses around the comprehension target?", first.start, end);
-  }
-
-  #refuseStarredElement(node: Node): void {
-    if (node.kind === "starred") {
-      throw new SyntaxFault("iterable unpacking cannot be used in comprehension", node.start, node.end);
-    }
-  }
-
-  #list(): Node {
-    const start = this.token.start;
-    this.advance();
-    if (this.#takeOperator("]")) return { kind: "list", elements: [], start, end: this.previousEnd };
-    const first = this.#starOrNamed();
-    if (this.#startsClause()) {
-      this.#refuseStarredElement(first);
-      const clauses = this.#clauses();
-      this.#expectOperator("]");
-      return { kind: "comprehension", form: "list", element: first, key: null, clauses, start, end: this.previousEnd };
-    }
-    const elements = this.#moreElements(first, "]");
-    if (this.#startsClause()) throw this.#forgottenParentheses(elements);
-    this.#expectOperator("]");
-    return { kind: "list", elements, start, end: this.previousEnd };
-  }
-
-  #braces(): Node {
-    const start = this.token.start;
-    this.advance();
-    if (this.#takeOperator("}")) return { kind: "dict", entries: [], start, end: this.previousEnd };
-    if (this.isOperator("**")) return this.#dict(start, undefined);
-    const first = this.#starOrNamed();
-    if (this.isOperator(":") && first.kind !== "starred") {
-      if (first.kind === "assignment" && !this.#grouped.has(first)) throw this.unexpected();
-      return this.#dict(start, first);
-    }
-    if (this.#startsClause()) {
-      this.#refuseStarredElement(first);
-      const clauses = this.#clauses();
-      this.#expectOperator("}");
-      return { kind: "comprehension", form: "set", element: first, key: null, clauses, start, end: this.previousEnd };
-    }
-    const elements = this.#moreElements(first, "}");
-    if (this.#startsClause()) throw this.#forgottenParentheses(elements);
-    this.#expectOperator("}");
-    return { kind: "set", elements, start, end: this.previousEnd };
-  }
-
-  #dict(start: number, firstKey: Node | undefined): Node {
-    const entries: DictEntry[] = [];
-    let key = firstKey;
-    while (!this.isOperator("}")) {
-      if (key === undefined && this.isOperator("**")) {
-        const at = this.token;
-        this.advance();
-        const value = this.#bitwise(0);
-        if (this.#startsClause()) {
-          throw new SyntaxFault("dict unpacking cannot be used in dict comprehension", at.start, at.end);
-        }
-        entries.push({ key: null, value });
-      } else {
-        const entryKey = key ?? this.expression();
-        key = undefined;
-        if (!this.isOperator(":")) {
-          const closes = this.isOperator("}") || this.isOperator(",");
-          if (!closes) throw this.unexpected();
-          throw new SyntaxFault("':' expected after dictionary key", this.previousEnd - 1, this.previousEnd);
-        }
-        const colon = this.token;
-        this.advance();
-        if (this.isOperator("}") || this.isOperator(",")) {
-          throw new SyntaxFault("expression expected after dictionary key and ':'", colon.start, colon.end);
-        }
-        if (this.isOperator("*")) {
-          const star = this.token.start;
-          this.advance();
-          this.#bitwise(0);
-          throw new SyntaxFault("cannot use a starred expression in a dictionary value", star, this.previousEnd);
-        }
-        const value = this.expression();
-        if (entries.length === 0 && this.#startsClause()) {
-          const clauses = this.#clauses();
-          this.#expectOperator("}");
-          const end = this.previousEnd;
-          return { kind: "comprehension", form: "dict", element: value, key: entryKey, clauses, start, end };
-        }
-        entries.push({ key: entryKey, value });
-      }
-      if (!this.#takeOperator(",")) break;
-    }
-    this.#expectOperator("}");
-    return { kind: "dict", entries, start, end: this.previousEnd };
-  }
-
-  #startsClause(): boolean {
-    return this.#isKeyword("for") || this.#isKeyword("async");
-  }
-
-  #clauses(): ForClause[] {
-    const clauses: ForClause[] = [];
-    while (this.#startsClause()) {
-      const isAsync = this.#takeKeyword("async");
-      if (!this.#takeKeyword("for")) throw this.unexpected();
-      const target = this.#targets();
-      if (!this.#takeKeyword("in")) throw this.unexpected();
-      const iterable = this.#disjunction();
-      const conditions: Node[] = [];
-      while (this.#takeKeyword("if")) conditions.push(this.#disjunction());
-      clauses.push({ target, iterable, conditions, isAsync });
-    }
-    return clauses;
-  }
-
-  /** What follows `for`: names, attributes, items, and tuples or lists of them, one of which may be starred. */
-  #targets(): Node {
-    const start = this.token.start;
-    const first = this.#target();
-    if (!this.isOperator(",")) {
-      this.#checkTarget(first, true);
-      return first;
-    }
-    const elements = [first];
-    while (this.#takeOperator(",")) {
-      if (this.#isKeyword("in")) break;
-      elements.push(this.#target());
-    }
-    const node: Node = { kind: "tuple", elements, start, end: this.previousEnd };
-    this.#checkTarget(node, true);
-    return node;
-  }
-
-  #target(): Node {
-    const start = this.token.start;
-    if (!this.#takeOperator("*")) return this.#bitwise(0);
-    const value = this.#bitwise(0);
-    return { kind: "starred", value, start, end: this.previousEnd };
-  }
-
-  #checkTarget(node: Node, top: boolean): void {
-    switch (node.kind) {
-      case "name":
-      case "attribute":
-      case "subscript":
-        return;
-      case "starred":
-        if (node.value.kind === "starred") throw this.unexpected();
-        this.#checkTarget(node.value, false);
-        return;
-      case "tuple":
-      case "list":
-        for (const element of node.elements) this.#checkTarget(element, false);
-        return;
-      default: {
-        const words = describe(node);
-        if (!top && node.kind === "binary" && this.#isKeyword("in")) throw this.unexpected();
-        throw new SyntaxFault(`cannot assign to ${words}`, node.start, node.end);
-      }
-    }
-  }
-
-  #lambda(): Node {
-    const start = this.token.start;
-    if (this.lexer.atFieldLevel) {
-      throw new SyntaxFault(
-        "f-string: lambda expressions are not allowed without parentheses",
-        this.token.start,
-        this.token.end,
-      );
-    }
-    this.advance();
-    const positional: Parameter[] = [];
-    const keywordOnly: Parameter[] = [];
-    let positionalOnly = 0;
-    let rest: Parameter | null = null;
-    let keywordRest: Parameter | null = null;
-    let starred = false;
-    let slashed = false;
-    while (!this.isOperator(":")) {
-      if (keywordRest !== null) throw this.unexpected();
-      if (this.isOperator("/")) {
-        if (slashed || starred || positional.length === 0) throw this.unexpected();
-        this.advance();
-        slashed = true;
-        positionalOnly = positional.length;
-      } else if (this.#takeOperator("**")) {
-        keywordRest = this.#parameter(false);
-      } else if (this.isOperator("*")) {
-        if (starred) throw this.unexpected();
-        this.advance();
-        starred = true;
-        if (this.token.kind === "name") rest = this.#parameter(false);
-        else if (!this.isOperator(",")) throw this.unexpected();
-        else {
-          const comma = this.token;
-          this.advance();
-          if (this.isOperator(":") || this.isOperator("**")) {
-            throw new SyntaxFault("named arguments must follow bare *", comma.start - 1, comma.start);
-          }
-          continue;
-        }
-      } else {
-        const parameter = this.#parameter(true);
-        if (starred) keywordOnly.push(parameter);
-        else {
-          if (parameter.fallback === null && positional.some((other) => other.fallback !== null)) {
-            throw new SyntaxFault(
-              "parameter without a default follows parameter with a default",
-              parameter.start,
-              parameter.end,
-            );
-          }
-          positional.push(parameter);
-        }
-      }
-      if (!this.#takeOperator(",")) break;
-    }
-    this.#expectOperator(":");
-    const body = this.expression();
-    const end = this.previousEnd;
-    return { kind: "lambda", positional, positionalOnly, rest, keywordOnly, keywordRest, body, start, end };
-  }
-
-  #parameter(mayHaveDefault: boolean): Parameter {
-    const { kind, text, start, end } = this.token;
-    if (kind !== "name") throw this.unexpected();
-    this.advance();
-    const fallback = mayHaveDefault && this.#takeOperator("=") ? this.expression() : null;
-    return { name: text, fallback, start, end };
+  startsClause(): boolean {
+    return this.isKeyword("for") || this.isKeyword("async");
   }
 }
 

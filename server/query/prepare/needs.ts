@@ -89,11 +89,14 @@ function isFixed(name: string): boolean {
   return metaProperties.has(name) || ["hash", "experiment", "tags", "metrics"].includes(name);
 }
 
+/** The paths that no other path covers, each once. */
 function outermost(paths: readonly string[][]): string[][] {
-  const covers = (outer: readonly string[], inner: readonly string[]): boolean =>
-    outer.length <= inner.length && outer.every((part, index) => part === inner[index]);
-  return paths.filter(
-    (path, index) =>
-      !paths.some((other, at) => at !== index && covers(other, path) && (other.length < path.length || at < index)),
-  );
+  const all = new Set(paths.map((path) => JSON.stringify(path)));
+  const seen = new Set<string>();
+  return paths.filter((path) => {
+    const own = JSON.stringify(path);
+    if (seen.has(own)) return false;
+    seen.add(own);
+    return !path.some((_, length) => all.has(JSON.stringify(path.slice(0, length))));
+  });
 }
