@@ -6,7 +6,7 @@ export { type Budget, defaultBudget } from "./evaluate/meter.ts";
 export type { RunRow, SequenceRow } from "./evaluate/rows.ts";
 export { type Access, candidateHashes, chooseAccess } from "./plan/candidates.ts";
 export { explain } from "./plan/explain.ts";
-export type { Lookup, NumberRange, Plan, QueryPlan, TimeRange } from "./plan/nodes.ts";
+export type { Lookup, NumberRange, Plan, QueryPlan, RangeOperator, TimeRange } from "./plan/nodes.ts";
 export { planQuery } from "./plan/plan.ts";
 export type { HashBatches, PlanSources } from "./plan/sources.ts";
 export type { Needs } from "./prepare/needs.ts";

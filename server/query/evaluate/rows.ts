@@ -73,10 +73,10 @@ export class RunObject extends RowObject {
         return end === null ? 0 : end - (seconds(row.meta.get("created_at")) ?? 0);
       }
       case "active":
-        return truth(fromStored(row.meta.get("active")));
+        return row.meta.get("active") === true;
       case "archived":
       case "is_archived":
-        return truth(fromStored(row.meta.get("is_archived")));
+        return row.meta.get("is_archived") === true;
       case "metrics":
         return new MetricsObject(row.traces, this.#meter);
       default:

@@ -46,8 +46,9 @@ function describe(lookup: Lookup): string {
     case "experiment":
       return `index experiment = ${quote(lookup.name)}`;
     case "active":
+      return "index active = True";
     case "archived":
-      return `index ${lookup.kind} = ${lookup.value ? "True" : "False"}`;
+      return `index archived = ${lookup.value ? "True" : "False"}`;
     case "created":
       return `index ${createdText(lookup.from, lookup.to)}`;
     case "hparamNumber":

@@ -48,7 +48,8 @@ export function isIndexedUnder(row: RunRow, lookup: Lookup): boolean {
     case "experiment":
       return row.experiment === lookup.name;
     case "active":
-      return (row.meta.get("active") ?? false) === lookup.value;
+      // As the store counts it.
+      return row.meta.get("active") !== false;
     case "archived":
       return (row.meta.get("is_archived") ?? false) === lookup.value;
     case "created": {

@@ -11,17 +11,26 @@ export interface NumberRange {
   readonly booleans: readonly boolean[];
 }
 
+export type RangeOperator = "==" | "<" | "<=" | ">" | ">=";
+
 /** One question that an index answers. */
 export type Lookup =
   | { readonly kind: "hash"; readonly hash: string }
   | { readonly kind: "tag"; readonly name: string }
   | { readonly kind: "experiment"; readonly name: string }
-  | { readonly kind: "active"; readonly value: boolean }
+  /** Runs stored as active. There is no such look-up for the others: indexes count a run without the field as active. */
+  | { readonly kind: "active" }
   | { readonly kind: "archived"; readonly value: boolean }
   /** Runs created at a time from `from` to `to`, both included, seconds since the epoch. */
   | { readonly kind: "created"; readonly from: number | undefined; readonly to: number | undefined }
-  /** Runs whose top-level hparam is a number in the range. */
-  | { readonly kind: "hparamNumber"; readonly key: string; readonly range: NumberRange }
+  /** Runs whose top-level hparam is a number x (an int, a float or a bool) with `x op value`; `range` says the same by blocks. */
+  | {
+      readonly kind: "hparamNumber";
+      readonly key: string;
+      readonly op: RangeOperator;
+      readonly value: bigint | number;
+      readonly range: NumberRange;
+    }
   /** Runs whose top-level hparam is a string from `from` to `to`, both included, in code point order. */
   | {
       readonly kind: "hparamText";

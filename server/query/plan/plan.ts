@@ -4,8 +4,17 @@ import type { CompareOperator, Comprehension, Node } from "../ast.ts";
 import { isRun } from "../prepare/names.ts";
 import type { PreparedQuery } from "../prepare/prepare.ts";
 import type { Scope } from "../scope.ts";
-import { allOf, anyOf, everything, lookupPlan, nothing, type Plan, type QueryPlan } from "./nodes.ts";
-import { holds, type RangeOperator, rangeFor } from "./ranges.ts";
+import {
+  allOf,
+  anyOf,
+  everything,
+  lookupPlan,
+  nothing,
+  type Plan,
+  type QueryPlan,
+  type RangeOperator,
+} from "./nodes.ts";
+import { holds, rangeFor } from "./ranges.ts";
 import { settleTimes, timesOf } from "./times.ts";
 
 /**
@@ -38,6 +47,12 @@ export function planQuery(query: PreparedQuery): QueryPlan {
 
 function runsOnly(runs: Plan): Said {
   return runs.kind === "none" ? never : { runs, names: undefined };
+}
+
+/** Runs with the flag set or not. Runs that are not active have no index. */
+function flagSaid(kind: "active" | "archived", value: boolean): Said {
+  if (kind === "archived") return runsOnly(lookupPlan({ kind, value }));
+  return value ? runsOnly(lookupPlan({ kind })) : unknown;
 }
 
 function both(parts: readonly Said[]): Said {
@@ -195,9 +210,7 @@ class Planner {
   }
 
   #flagValues(kind: "active" | "archived", holdsFor: (flag: bigint) => boolean): Said {
-    const parts = [false, true]
-      .filter((value) => holdsFor(value ? 1n : 0n))
-      .map((value) => runsOnly(lookupPlan({ kind, value })));
+    const parts = [false, true].filter((value) => holdsFor(value ? 1n : 0n)).map((value) => flagSaid(kind, value));
     return parts.length === 2 ? unknown : either(parts);
   }
 
@@ -240,7 +253,8 @@ class Planner {
   #hparam(key: string, op: RangeOperator, value: string | bigint | number | boolean): Said {
     if (typeof value !== "string") {
       if (!isIndexed(key, "")) return unknown;
-      return runsOnly(lookupPlan({ kind: "hparamNumber", key, range: rangeFor(op, asNumber(value)) }));
+      const number = asNumber(value);
+      return runsOnly(lookupPlan({ kind: "hparamNumber", key, op, value: number, range: rangeFor(op, number) }));
     }
     if (!isIndexed(key, value)) return unknown;
     // An order over strings can reach values that are too long for the index.
@@ -251,7 +265,7 @@ class Planner {
   #truth(node: Node, outcome: boolean): Said {
     const property = this.#property(node);
     if (property?.kind === "active" || property?.kind === "archived") {
-      return runsOnly(lookupPlan({ kind: property.kind, value: outcome }));
+      return flagSaid(property.kind, outcome);
     }
     // A run whose hash were empty does not exist; an attribute of a missing metric is falsy.
     if (property?.kind === "metricLast" && outcome) {

@@ -1,8 +1,6 @@
 // Which stored numbers compare in a given way with a literal: integers, doubles and booleans lie in separate blocks of the index
 // although Python compares them by value (storage.md 9.2, item 2).
-import type { NumberRange } from "./nodes.ts";
-
-export type RangeOperator = "==" | "<" | "<=" | ">" | ">=";
+import type { NumberRange, RangeOperator } from "./nodes.ts";
 
 /** A superset, tight but for the ends, of the numbers x for which `x op value` holds; `value` is not NaN. */
 export function rangeFor(op: RangeOperator, value: bigint | number): NumberRange {
