@@ -2,7 +2,7 @@
 import { writeAudio, writeImages } from "./emitMedia.ts";
 import { writeDistribution, writeFigure, writeText } from "./emitTensor.ts";
 import { EventReader, ValueField, ValueReader, What } from "./event.ts";
-import { LineBuffer } from "./lines.ts";
+import { LineBuffer, Phrase } from "./lines.ts";
 import { Kind, kindOf, type RunPlan, shapeCount, unconvertedNames } from "./plan.ts";
 import { isPurged, type Purges } from "./restart.ts";
 import { ScalarEvent } from "./scalarEvent.ts";
@@ -108,9 +108,8 @@ export type ValueWriter = (context: ValueContext) => true | string;
 
 /** Room for a line of a float beside its prefix: step, value, time, punctuation. */
 const lineRoom = 160;
-const ascii = (text: string) => new TextEncoder().encode(text);
-const valuePrefix = ascii(', "value": ');
-const timePrefix = ascii(', "time": ');
+const valuePhrase = new Phrase(', "value": ');
+const timePhrase = new Phrase(', "time": ');
 
 export class Emitter {
   out = new LineBuffer();
@@ -125,7 +124,7 @@ export class Emitter {
   readonly #tensor: TensorReader;
   readonly #tags = new TagTable();
   /** Per series: `{"ctx_id": 0, "name": ..., "step": `. */
-  readonly #prefixes: Uint8Array[];
+  readonly #prefixes: Phrase[];
 
   constructor(plan: RunPlan, arena: Arena) {
     this.#plan = plan;
@@ -133,8 +132,11 @@ export class Emitter {
     this.#event = new EventReader(arena.bytes, arena.view);
     this.#values = new ValueReader(arena.bytes, arena.view);
     this.#tensor = new TensorReader(arena.bytes, arena.view);
-    for (const { bytes } of plan.tags) this.#tags.intern(bytes, 0, bytes.length);
-    this.#prefixes = plan.series.map(({ name }) => ascii(`{"ctx_id": 0, "name": ${JSON.stringify(name)}, "step": `));
+    for (const { bytes } of plan.tags)
+      this.#tags.intern(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length);
+    this.#prefixes = plan.series.map(
+      ({ name }) => new Phrase(`{"ctx_id": 0, "name": ${JSON.stringify(name)}, "step": `),
+    );
     this.tally = emptyTally(plan);
   }
 
@@ -175,7 +177,7 @@ export class Emitter {
   /** The short way of the commonest events; false if this one needs the long way. */
   #simple(position: number, { purges, purgesOfTag }: Segment): boolean {
     const { tagStart, tagEnd, step, wallTime, value, shape } = this.#scalar;
-    const tag = this.#tags.find(this.#arena.bytes, tagStart, tagEnd);
+    const tag = this.#tags.find(this.#arena.bytes, this.#arena.view, tagStart, tagEnd);
     if (tag < 0) return false;
     const series = this.#plan.seriesOf[tag * shapeCount + shape]!;
     if (series < 0) return false;
@@ -193,7 +195,7 @@ export class Emitter {
   #summary(start: number, end: number, position: number, segment: Segment): boolean {
     const values = this.#values;
     const { seriesOf } = this.#plan;
-    const { bytes } = this.#arena;
+    const { bytes, view } = this.#arena;
     const { step, wallTime } = this.#event;
     const { purges, purgesOfTag } = segment;
     const restarted = purges.positions.length > 0 || purgesOfTag.size > 0;
@@ -201,8 +203,8 @@ export class Emitter {
     while (values.next()) {
       const named = values.tagEnd > values.tagStart || values.field !== ValueField.tensor;
       const tag = named
-        ? this.#tags.find(bytes, values.tagStart, values.tagEnd)
-        : this.#tags.find(bytes, values.nodeStart, values.nodeEnd);
+        ? this.#tags.find(bytes, view, values.tagStart, values.tagEnd)
+        : this.#tags.find(bytes, view, values.nodeStart, values.nodeEnd);
       if (tag < 0) return false;
       let value = 0;
       let shape: number = Shape.simple;
@@ -308,16 +310,16 @@ export class Emitter {
     const { out } = this;
     const prefix = this.#prefixes[series]!;
     out.reserve(prefix.length + lineRoom);
-    out.copy(prefix);
+    out.phrase(prefix);
     if (typeof step === "number") out.integer(step);
     else out.text(step.toString());
-    out.copy(valuePrefix);
+    out.phrase(valuePhrase);
   }
 
   #finish(series: number, step: number | bigint, wallTime: number, value: number): void {
     const { out, tally } = this;
     out.reserve(64);
-    out.copy(timePrefix);
+    out.phrase(timePhrase);
     out.seconds(wallTime);
     out.bytes[out.length++] = 125;
     out.bytes[out.length++] = 10;

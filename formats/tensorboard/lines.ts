@@ -6,6 +6,12 @@ for (let value = 0; value < 100; value++) {
   pairs[value * 2] = 48 + Math.floor(value / 10);
   pairs[value * 2 + 1] = 48 + (value % 10);
 }
+/** The ASCII digits of 0 to 9999, four in one little-endian word: one store writes them. */
+const fours = new Int32Array(10000);
+for (let value = 0; value < 10000; value++) {
+  const [high, low] = [Math.floor(value / 100) * 2, (value % 100) * 2];
+  fours[value] = pairs[high]! | (pairs[high + 1]! << 8) | (pairs[low]! << 16) | (pairs[low + 1]! << 24);
+}
 const powers = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
 const encoder = new TextEncoder();
 const usualSize = 1 << 20;
@@ -17,21 +23,36 @@ const hexDigits = encoder.encode("0123456789abcdef");
 const plain = new Uint8Array(256);
 for (let byte = 0x20; byte < 0x80; byte++) plain[byte] = byte === 0x22 || byte === 0x5c ? 0 : 1;
 
+/** A short text that is written again and again, as words that are stored whole: what follows overwrites the excess. */
+export class Phrase {
+  readonly length: number;
+  readonly words: Int32Array;
+
+  constructor(text: string) {
+    const bytes = encoder.encode(text);
+    this.length = bytes.length;
+    this.words = new Int32Array(Math.ceil(bytes.length / 4));
+    new Uint8Array(this.words.buffer).set(bytes);
+  }
+}
+
 export class LineBuffer {
   bytes: Uint8Array<ArrayBuffer>;
   length = 0;
-  /** The whole seconds last written by `seconds`, and where their digits are kept. */
+  #view: DataView;
+  /** The whole seconds last written by `seconds`, and their digits with a point after them, as words. */
   #second = -1;
-  readonly #secondDigits = new Uint8Array(10);
+  readonly #secondWords = new Int32Array(3);
 
   constructor(bytes = new Uint8Array(usualSize)) {
     this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 
   /** Empties the buffer. What was written stays readable in views of it until the next write. */
   clear(): void {
     this.length = 0;
-    if (this.bytes.length > keptSize) this.bytes = new Uint8Array(usualSize);
+    if (this.bytes.length > keptSize) this.#use(new Uint8Array(usualSize));
   }
 
   /** Makes room for `count` more bytes. */
@@ -42,7 +63,12 @@ export class LineBuffer {
     if (needed > keptSize) Bun.gc(true);
     const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
     grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
+    this.#use(grown);
+  }
+
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 
   text(text: string): void {
@@ -50,12 +76,15 @@ export class LineBuffer {
     this.length += encoder.encodeInto(text, this.bytes.subarray(this.length)).written;
   }
 
-  /** Copies bytes that are known to be short; the caller has reserved room. */
-  copy(source: Uint8Array): void {
-    const { bytes } = this;
+  /** The caller has reserved its length and three bytes more. */
+  phrase({ words, length }: Phrase): void {
+    const view = this.#view;
     let at = this.length;
-    for (let index = 0; index < source.length; index++) bytes[at++] = source[index]!;
-    this.length = at;
+    for (let index = 0; index < words.length; index++) {
+      view.setInt32(at, words[index]!, true);
+      at += 4;
+    }
+    this.length += length;
   }
 
   /** A safe integer. The caller has reserved 24 bytes. */
@@ -71,6 +100,7 @@ export class LineBuffer {
   /** A float64, `NaN` and infinities as Python's json writes them. The caller has reserved 32 bytes. */
   float(value: number): void {
     const { bytes } = this;
+    const view = this.#view;
     let x = value;
     let at = this.length;
     if (x < 0 || Object.is(x, -0)) {
@@ -111,8 +141,8 @@ export class LineBuffer {
       const group = Math.floor(fraction);
       fraction -= group;
       const high = (group / 10000) | 0;
-      writeFour(bytes, at, high);
-      writeFour(bytes, at + 4, group - high * 10000);
+      view.setInt32(at, fours[high]!, true);
+      view.setInt32(at + 4, fours[group - high * 10000]!, true);
       at += 8;
       decimals -= 8;
       if (fraction === 0) break;
@@ -125,13 +155,12 @@ export class LineBuffer {
         this.#rareFloat(x);
         return;
       }
-      let rest = last;
-      for (let index = at + decimals - 1; index >= at; index--) {
-        const next = (rest / 10) | 0;
-        bytes[index] = 48 + rest - next * 10;
-        rest = next;
-      }
-      at += decimals;
+      // Padded to eight digits: trailing zeros go anyway.
+      const padded = last * powers[8 - decimals]!;
+      const high = (padded / 10000) | 0;
+      view.setInt32(at, fours[high]!, true);
+      view.setInt32(at + 4, fours[padded - high * 10000]!, true);
+      at += 8;
     }
     while (bytes[at - 1] === 48) at--;
     if (bytes[at - 1] === 46) bytes[at++] = 48;
@@ -162,21 +191,30 @@ export class LineBuffer {
       return;
     }
     const { bytes } = this;
-    const digits = this.#secondDigits;
+    const view = this.#view;
+    const words = this.#secondWords;
     if (whole !== this.#second) {
-      writeInteger(digits, 0, whole);
+      const high = Math.floor(whole / 1000000);
+      const rest = whole - high * 1000000;
+      const middle = Math.floor(rest / 100);
+      words[0] = fours[high]!;
+      words[1] = fours[middle]!;
+      words[2] = (fours[rest - middle * 100]! >>> 16) | (46 << 16);
       this.#second = whole;
     }
     let at = this.length;
-    for (let index = 0; index < 10; index++) bytes[at++] = digits[index]!;
-    bytes[at++] = 46;
+    view.setInt32(at, words[0]!, true);
+    view.setInt32(at + 4, words[1]!, true);
+    view.setInt32(at + 8, words[2]!, true);
+    at += 11;
     const fraction = value - whole;
     const scaled = fraction * 1e6;
     const micros = Math.round(scaled);
     const error = scaled - micros;
     if (micros < 1000000 && error < 0.11 && error > -0.11) {
-      writeTwo(bytes, at, (micros / 10000) | 0);
-      writeFour(bytes, at + 2, micros % 10000);
+      const high = (micros / 10000) | 0;
+      writeTwo(bytes, at, high);
+      view.setInt32(at + 2, fours[micros - high * 10000]!, true);
       at += 6;
     } else {
       const tenths = Math.round(fraction * 1e7);
@@ -187,7 +225,7 @@ export class LineBuffer {
       const high = (tenths / 10000) | 0;
       bytes[at] = 48 + ((high / 100) | 0);
       writeTwo(bytes, at + 1, high % 100);
-      writeFour(bytes, at + 3, tenths - high * 10000);
+      view.setInt32(at + 3, fours[tenths - high * 10000]!, true);
       at += 7;
     }
     while (bytes[at - 1] === 48) at--;
@@ -242,15 +280,6 @@ export class LineBuffer {
 function writeTwo(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = pairs[value * 2]!;
   bytes[at + 1] = pairs[value * 2 + 1]!;
-}
-
-function writeFour(bytes: Uint8Array, at: number, value: number): void {
-  const high = (value / 100) | 0;
-  const low = value - high * 100;
-  bytes[at] = pairs[high * 2]!;
-  bytes[at + 1] = pairs[high * 2 + 1]!;
-  bytes[at + 2] = pairs[low * 2]!;
-  bytes[at + 3] = pairs[low * 2 + 1]!;
 }
 
 /** Writes a safe integer that is not negative; returns the offset after it. */

@@ -109,7 +109,7 @@ export class RunIndex {
   #takeScalar(): boolean {
     const { tagStart, tagEnd, step, shape, metadataStart, metadataEnd } = this.#scalar;
     if (metadataStart >= 0) {
-      const metadata = this.#metadata[this.tags.find(this.#bytes, tagStart, tagEnd)];
+      const metadata = this.#metadata[this.tags.find(this.#bytes, this.#view, tagStart, tagEnd)];
       if (metadata === undefined || metadata.plugin_data?.plugin_name === "hparams") return false;
       if (!this.#wellFormed(metadataStart, metadataEnd)) return false;
     }
@@ -249,7 +249,7 @@ export class RunIndex {
     step: number | bigint,
     outOfOrder: boolean,
   ): number {
-    const tag = this.tags.intern(this.#bytes, tagStart, tagEnd);
+    const tag = this.tags.intern(this.#bytes, this.#view, tagStart, tagEnd);
     if (tag === this.#shapes.length) {
       this.#shapes.push([]);
       this.#shapeBits.push(0);

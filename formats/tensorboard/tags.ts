@@ -2,7 +2,8 @@
 
 export class TagTable {
   /** All tags' bytes, one after the other; tag `id` lies at [starts[id], starts[id + 1]). */
-  #pool: Uint8Array = new Uint8Array(4096);
+  #pool = new Uint8Array(4096);
+  #poolView = new DataView(this.#pool.buffer);
   readonly #starts: number[] = [0];
   /** Open addressing; holds id + 1, 0 is free. */
   #slots = new Int32Array(256);
@@ -18,11 +19,11 @@ export class TagTable {
     return this.#pool.subarray(this.#starts[id], this.#starts[id + 1]);
   }
 
-  /** The id of the tag in `source[start, end)`, or -1. */
-  find(source: Uint8Array, start: number, end: number): number {
+  /** The id of the tag in `source[start, end)`, or -1. `view` covers the same memory as `source`. */
+  find(source: Uint8Array, view: DataView, start: number, end: number): number {
     if (this.size === 0) return -1;
     const expected = this.#following[this.#last]!;
-    if (this.#equals(expected, source, start, end)) {
+    if (this.#equals(expected, source, view, start, end)) {
       this.#last = expected;
       return expected;
     }
@@ -30,7 +31,7 @@ export class TagTable {
     for (let slot = hash(source, start, end) & mask; ; slot = (slot + 1) & mask) {
       const id = this.#slots[slot]! - 1;
       if (id < 0) return -1;
-      if (this.#equals(id, source, start, end)) {
+      if (this.#equals(id, source, view, start, end)) {
         this.#following[this.#last] = id;
         this.#last = id;
         return id;
@@ -39,8 +40,8 @@ export class TagTable {
   }
 
   /** The id of the tag, new if it was not met before. */
-  intern(source: Uint8Array, start: number, end: number): number {
-    const known = this.find(source, start, end);
+  intern(source: Uint8Array, view: DataView, start: number, end: number): number {
+    const known = this.find(source, view, start, end);
     if (known >= 0) return known;
     const id = this.size;
     const from = this.#starts[id]!;
@@ -49,6 +50,7 @@ export class TagTable {
       const grown = new Uint8Array(Math.max(to, this.#pool.length * 2));
       grown.set(this.#pool.subarray(0, from));
       this.#pool = grown;
+      this.#poolView = new DataView(grown.buffer);
     }
     this.#pool.set(source.subarray(start, end), from);
     this.#starts.push(to);
@@ -60,11 +62,17 @@ export class TagTable {
     return id;
   }
 
-  #equals(id: number, source: Uint8Array, start: number, end: number): boolean {
+  #equals(id: number, source: Uint8Array, view: DataView, start: number, end: number): boolean {
     const pool = this.#pool;
+    const poolView = this.#poolView;
     let at = this.#starts[id]!;
     if (this.#starts[id + 1]! - at !== end - start) return false;
-    for (let index = start; index < end; index++) if (pool[at++] !== source[index]) return false;
+    let index = start;
+    for (; index + 4 <= end; index += 4) {
+      if (poolView.getInt32(at, true) !== view.getInt32(index, true)) return false;
+      at += 4;
+    }
+    for (; index < end; index++) if (pool[at++] !== source[index]) return false;
     return true;
   }
 
