@@ -37,22 +37,25 @@ export class Phrase {
 }
 
 export class LineBuffer {
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array;
+  readonly #allocate: (size: number) => Uint8Array;
   length = 0;
   #view: DataView;
   /** The whole seconds last written by `seconds`, and their digits with a point after them, as words. */
   #second = -1;
   readonly #secondWords = new Int32Array(3);
 
-  constructor(bytes = new Uint8Array(usualSize)) {
-    this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer);
+  /** `allocate` makes the memory, where it has to be of a kind: for worker threads it is shared. */
+  constructor(bytes?: Uint8Array, allocate: (size: number) => Uint8Array = (size) => new Uint8Array(size)) {
+    this.#allocate = allocate;
+    this.bytes = bytes ?? allocate(usualSize);
+    this.#view = viewOf(this.bytes);
   }
 
   /** Empties the buffer. What was written stays readable in views of it until the next write. */
   clear(): void {
     this.length = 0;
-    if (this.bytes.length > keptSize) this.#use(new Uint8Array(usualSize));
+    if (this.bytes.length > keptSize) this.#use(this.#allocate(usualSize));
   }
 
   /** Makes room for `count` more bytes. */
@@ -61,14 +64,14 @@ export class LineBuffer {
     if (needed <= this.bytes.length) return;
     // The engine learns late of memory outside its heap: without this several outgrown buffers would be held at once.
     if (needed > keptSize) Bun.gc(true);
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+    const grown = this.#allocate(Math.max(needed, this.bytes.length * 2));
     grown.set(this.bytes.subarray(0, this.length));
     this.#use(grown);
   }
 
-  #use(bytes: Uint8Array<ArrayBuffer>): void {
+  #use(bytes: Uint8Array): void {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer);
+    this.#view = viewOf(bytes);
   }
 
   text(text: string): void {
@@ -275,6 +278,10 @@ export class LineBuffer {
     this.length = at;
     return replaced;
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function writeTwo(bytes: Uint8Array, at: number, value: number): void {

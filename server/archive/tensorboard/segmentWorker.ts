@@ -8,8 +8,13 @@ import type { Answer, Order } from "./workerPool.ts";
 
 declare const self: {
   onmessage: ((event: MessageEvent<Order>) => void) | null;
-  postMessage(answer: Answer, transfer: ArrayBuffer[]): void;
+  postMessage(answer: Answer): void;
 };
+
+/** Room for the lines of a unit of scalars. */
+const sharedBytes = 6 << 20;
+/** Lines are written where the main thread reads them: transferred memory is copied, and new each time. */
+const allocateShared = (size: number) => new Uint8Array(new SharedArrayBuffer(size));
 
 const arena = new Arena();
 let emitter: Emitter | undefined;
@@ -18,10 +23,9 @@ self.onmessage = ({ data }) => {
   try {
     if (data.plan !== undefined) emitter = new Emitter(data.plan, arena);
     if (emitter === undefined) throw new MatyanError("usage", "a unit of work came before its run's plan");
-    if (data.buffer !== undefined) emitter.out = new LineBuffer(new Uint8Array(data.buffer));
+    emitter.out = new LineBuffer(new Uint8Array(data.buffer ?? new SharedArrayBuffer(sharedBytes)), allocateShared);
     const { lines, tally, blobs } = perform(data.task, emitter, arena);
-    emitter.out = new LineBuffer(new Uint8Array(0));
-    self.postMessage({ number: data.number, lines, tally, blobs }, [lines.buffer as ArrayBuffer]);
+    self.postMessage({ number: data.number, lines, tally, blobs });
   } catch (error) {
     const known = error instanceof MatyanError ? error : undefined;
     const failure = {
@@ -30,6 +34,6 @@ self.onmessage = ({ data }) => {
       hint: known?.hint,
       stack: error instanceof Error ? error.stack : undefined,
     };
-    self.postMessage({ number: data.number, failure }, []);
+    self.postMessage({ number: data.number, failure });
   }
 };

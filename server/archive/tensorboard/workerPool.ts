@@ -33,12 +33,12 @@ export function singleWorkshop(arena: Arena): Workshop {
   };
 }
 
-/** To a worker. The plan comes with the first task of a run; `buffer` is memory to write lines into. */
+/** To a worker. The plan comes with the first task of a run; `buffer` is shared memory to write lines into. */
 export interface Order {
   readonly number: number;
   readonly task: Task;
   readonly plan?: RunPlan;
-  readonly buffer?: ArrayBuffer;
+  readonly buffer?: SharedArrayBuffer;
 }
 
 /** From a worker. */
@@ -67,13 +67,15 @@ interface Bench {
   outstanding: number;
 }
 
+/** Memory for lines that is used again; what a large value made grow is let go. */
+const keptBuffer = 8 << 20;
 /** Tasks that a worker has besides the one it is doing: enough not to idle while the answer is on its way. */
 const queuedPerWorker = 1;
 
 /** Worker threads. Blobs are read again in this thread, into `arena`: large memory is not passed around. */
 export function poolWorkshop(workers: number, arena: Arena): Workshop {
   const waiting = new Map<number, { bench: Bench; resolve(outcome: Outcome): void; reject(error: unknown): void }>();
-  const buffers: ArrayBuffer[] = [];
+  const buffers: SharedArrayBuffer[] = [];
   let number = 0;
   const fail = (error: unknown) => {
     for (const { reject } of waiting.values()) reject(error);
@@ -109,7 +111,7 @@ export function poolWorkshop(workers: number, arena: Arena): Workshop {
       const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
       promise.catch(() => {}); // It is awaited in its turn; until then a failure is no unhandled one.
       waiting.set(order.number, { bench, resolve, reject });
-      bench.worker.postMessage(order, buffer === undefined ? [] : [buffer]);
+      bench.worker.postMessage(order);
       return promise;
     },
     blobBytes: ({ unit }, { start, end }) => {
@@ -119,7 +121,8 @@ export function poolWorkshop(workers: number, arena: Arena): Workshop {
       return bytes;
     },
     release({ lines }) {
-      if (lines.buffer instanceof ArrayBuffer && buffers.length < workers * 2) buffers.push(lines.buffer);
+      if (lines.buffer instanceof SharedArrayBuffer && lines.buffer.byteLength <= keptBuffer)
+        buffers.push(lines.buffer);
     },
     [Symbol.dispose]() {
       for (const { worker } of benches) worker.terminate();
