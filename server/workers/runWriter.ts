@@ -1,0 +1,95 @@
+// Applies the messages of one run within one transaction: which handler does what, and the points that they gather.
+import { MatyanError } from "../../formats/error.ts";
+import type { IngestMessage } from "../../formats/messages/index.ts";
+import type { ValueMap } from "../../formats/value.ts";
+import type { Transaction } from "../kv/index.ts";
+import { writeContext } from "../store/contexts.ts";
+import type { Store } from "../store/index.ts";
+import type { StagedValue } from "../store/largeValues.ts";
+import { readLastSteps } from "../store/traces.ts";
+import { logBlob, logParameters } from "./attributes.ts";
+import { logMetric, logObject, logRecord, logTerminalLine } from "./points.ts";
+import { addTag, createRunOf, finishRunOf, removeTag, setProperties } from "./runLife.ts";
+import { SequenceBuffer } from "./sequenceBuffer.ts";
+
+/**
+ * Lives as long as one attempt of a transaction: what it knows of the run (contexts, traces, next steps) was read or
+ * written there, and goes with it when it fails.
+ */
+export class RunWriter {
+  readonly tx: Transaction;
+  readonly store: Store;
+  readonly hash: string;
+  readonly #sequences = new Map<number, Map<string, SequenceBuffer>>();
+
+  constructor(tx: Transaction, store: Store, hash: string) {
+    this.tx = tx;
+    this.store = store;
+    this.hash = hash;
+  }
+
+  /**
+   * @param staged the value of the message's point or attribute, where it is stored already.
+   * @throws MatyanError whatever is wrong with the message; the transaction must not be committed then.
+   */
+  async apply(message: IngestMessage, staged?: StagedValue): Promise<void> {
+    switch (message.type) {
+      case "log_metric":
+        return logMetric(this, message);
+      case "log_custom_object":
+        return logObject(this, message, staged);
+      case "log_terminal_line":
+        return logTerminalLine(this, message, staged);
+      case "log_record":
+        return logRecord(this, message, staged);
+      case "log_hparams":
+        return logParameters(this, message, staged);
+      case "blob_ref":
+        return logBlob(this, message);
+      case "create_run":
+        return createRunOf(this, message);
+      case "finish_run":
+        return finishRunOf(this, message);
+      case "set_run_property":
+        return setProperties(this, message);
+      case "add_tag":
+        return addTag(this, message);
+      case "remove_tag":
+        return removeTag(this, message);
+    }
+    throw new MatyanError("unsupported", `the message type '${message.type.slice(0, 100)}' is not known`);
+  }
+
+  /** The points of a sequence gathered so far. Its context is written with it. */
+  async sequence(name: string, contextId: number, context: ValueMap | undefined): Promise<SequenceBuffer> {
+    let named = this.#sequences.get(contextId);
+    if (named === undefined) {
+      await writeContext(this.tx, this.store, this.hash, contextId, context ?? new Map());
+      named = new Map();
+      this.#sequences.set(contextId, named);
+    }
+    let buffer = named.get(name);
+    if (buffer === undefined) {
+      buffer = new SequenceBuffer(this.store, { hash: this.hash, contextId, name });
+      named.set(name, buffer);
+    }
+    return buffer;
+  }
+
+  /** A sequence that is known already: the hot path, without a promise. */
+  known(name: string, contextId: number): SequenceBuffer | undefined {
+    return this.#sequences.get(contextId)?.get(name);
+  }
+
+  async flush(): Promise<void> {
+    const buffers = [...this.#sequences.values()].flatMap((named) => [...named.values()]);
+    if (buffers.length === 0) return;
+    const lastSteps = await readLastSteps(
+      this.tx,
+      this.store,
+      this.hash,
+      buffers.map(({ ref }) => ref),
+    );
+    for (let i = 0; i < buffers.length; i++) await buffers[i]!.flush(this.tx, lastSteps[i]);
+  }
+}
