@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { writeImageLog, writeScalarLog } from "./eventLog.ts";
 
 const { values } = parseArgs({
   options: {
@@ -105,32 +104,38 @@ async function comparePeers(logdir: string, own: Measured): Promise<void> {
     );
 }
 
-try {
-  const logdir = join(work, "scalars");
+/**
+ * Makes a folder with one log, in a process of its own: Linux counts what this process ever held into the peak memory
+ * of its children.
+ */
+async function makeLog(kind: "scalars" | "images", count: number, size: number): Promise<string> {
+  const logdir = join(work, `${kind}-${count}-${size}`);
   mkdirSync(logdir);
-  const size = writeScalarLog(join(logdir, "events.out.tfevents.1700000000.bench.1.0"), events, tags);
-  console.log(`${events.toLocaleString("en-US")} scalar events, ${tags} tags, ${(size / 1e6).toFixed(1)} MB`);
+  const file = join(logdir, "events.out.tfevents.1700000000.bench.1.0");
+  const writer = join(import.meta.dir, "eventLog.ts");
+  const child = Bun.spawn([process.execPath, writer, kind, file, String(count), String(size)], { stderr: "inherit" });
+  if ((await child.exited) !== 0) throw new Error(`${file} could not be written`);
+  const unit = kind === "scalars" ? `scalar events, ${size} tags` : `images of ${size / 1e6} MB`;
+  console.log(`${count.toLocaleString("en-US")} ${unit}: ${(statSync(file).size / 1e6).toFixed(1)} MB`);
+  return logdir;
+}
+
+try {
+  const logdir = await makeLog("scalars", events, tags);
   const own = await best("matyan, 1 worker", () => convert(logdir, 1), events);
   await measure("matyan, 2 workers", convert(logdir, 2), events);
   await comparePeers(logdir, own);
   if (values.scale) {
-    // Memory must not depend on size: ten times the events, and images of 2 MB each.
-    const large = join(work, "large");
-    mkdirSync(large);
-    writeScalarLog(join(large, "events.out.tfevents.1700000000.bench.1.0"), events * 10, tags);
-    await measure("matyan, 1 worker, ten times as much", convert(large, 1), events * 10);
-    await measure("matyan, 2 workers, ten times as much", convert(large, 2), events * 10);
-    const images = join(work, "images");
-    mkdirSync(images);
-    const file = join(images, "events.out.tfevents.1700000000.bench.1.0");
-    writeImageLog(file, 300, 2_000_000);
-    console.log(`300 images of 2 MB, ${(statSync(file).size / 1e6).toFixed(0)} MB`);
-    await measure("matyan, 1 worker, images", convert(images, 1), 300);
-    await measure("matyan, 2 workers, images", convert(images, 2), 300);
-    const huge = join(work, "huge");
-    mkdirSync(huge);
-    writeImageLog(join(huge, "events.out.tfevents.1700000000.bench.1.0"), 5, 60_000_000);
-    await measure("matyan, 1 worker, images of 60 MB", convert(huge, 1), 5);
+    // Memory must not depend on size: ten times the events, many images, and images nearly as large as a record may be.
+    for (const [kind, count, size] of [
+      ["scalars", events * 10, tags],
+      ["images", 300, 2_000_000],
+      ["images", 5, 60_000_000],
+    ] as const) {
+      const large = await makeLog(kind, count, size);
+      for (const workers of [1, 2]) await measure(`matyan, ${workers} worker(s)`, convert(large, workers), count);
+      rmSync(large, { recursive: true });
+    }
   }
 } finally {
   if (values.keep) console.log(work);

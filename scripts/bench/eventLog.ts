@@ -1,4 +1,5 @@
-// Writes event files for benchmarks, byte for byte the same each time: framed `Event` messages as tensorboardX writes them.
+// Writes event files for benchmarks and tests, byte for byte the same each time: framed `Event` messages as tensorboardX
+// writes them. By itself: bun scripts/bench/eventLog.ts scalars|images FILE COUNT TAGS|BYTES
 import { closeSync, openSync, writeSync } from "node:fs";
 import { crc32c, maskCrc } from "../../formats/tensorboard/crc32c.ts";
 
@@ -98,4 +99,10 @@ export function writeImageLog(path: string, count: number, bytes: number): void 
     log.record(eventBytes(1.7e9 + index, index, field(5, field(1, value))));
   }
   log.close();
+}
+
+if (import.meta.main) {
+  const [kind, path, count, size] = process.argv.slice(2);
+  if (kind === "scalars") writeScalarLog(path!, Number(count), Number(size));
+  else writeImageLog(path!, Number(count), Number(size));
 }
