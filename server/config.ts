@@ -40,6 +40,49 @@ export function readConfig(env: Environment, options: { readonly dataDir?: strin
   return { dataDir: resolve(options.dataDir ?? (env["MATYAN_DATA"] || defaultDataDir)), durability };
 }
 
+/** What `matyan serve` takes from the environment; its options come before it. */
+export interface ServeSettings {
+  /** The address to listen on. */
+  readonly host: string;
+  readonly port: number;
+  readonly frontierPort: number;
+  /** How long an upload URL is good, seconds. */
+  readonly presignExpirySeconds: number;
+  /** Scheme, host and port of upload URLs; undefined for the address that the client used. */
+  readonly uploadOrigin: string | undefined;
+  /** The largest blob, bytes. */
+  readonly maxUploadBytes: number;
+}
+
+/**
+ * Reads MATYAN_HOST, MATYAN_PORT, MATYAN_FRONTIER_PORT, S3_PRESIGN_EXPIRY, MATYAN_UPLOAD_ORIGIN, MATYAN_MAX_UPLOAD_BYTES.
+ * @throws MatyanError `usage` naming the variable whose value is not accepted.
+ */
+export function readServeSettings(env: Environment): ServeSettings {
+  const uploadOrigin = env["MATYAN_UPLOAD_ORIGIN"]?.replace(/\/+$/, "") || undefined;
+  if (uploadOrigin !== undefined && !/^https?:\/\/[^/?#]+$/.test(uploadOrigin))
+    throw new MatyanError("usage", `MATYAN_UPLOAD_ORIGIN is '${uploadOrigin}'`, {
+      hint: "Set it to a scheme, a host and perhaps a port: https://files.example.org.",
+    });
+  return {
+    host: env["MATYAN_HOST"] || "127.0.0.1",
+    port: wholeNumber(env, "MATYAN_PORT", 53_800, 0, 65_535),
+    frontierPort: wholeNumber(env, "MATYAN_FRONTIER_PORT", 53_801, 0, 65_535),
+    presignExpirySeconds: wholeNumber(env, "S3_PRESIGN_EXPIRY", 3_600, 1, 7 * 86_400),
+    uploadOrigin,
+    maxUploadBytes: wholeNumber(env, "MATYAN_MAX_UPLOAD_BYTES", 100 * 1024 ** 3, 1, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+/** Blanks around and `_` between digits are fine, as in the existing services (pipeline.md 7.1). */
+function wholeNumber(env: Environment, name: string, fallback: number, low: number, high: number): number {
+  const text = env[name]?.trim();
+  if (text === undefined || text === "") return fallback;
+  const value = /^\d+(?:_\d+)*(?:\.0*)?$/.test(text) ? Number(text.replaceAll("_", "")) : Number.NaN;
+  if (value >= low && value <= high) return value;
+  throw new MatyanError("usage", `${name} is '${text}'`, { hint: `Set it to a whole number from ${low} to ${high}.` });
+}
+
 /** Reads NO_COLOR (no-color.org), FORCE_COLOR, TERM, CI and COLUMNS. Never fails: odd values count as unset. */
 export function readTerminalSettings(env: Environment): TerminalSettings {
   const dumb = env["TERM"] === "dumb";

@@ -1,0 +1,30 @@
+// How much the frontier holds for its clients, and how long it waits for them.
+
+export interface FrontierLimits {
+  /** The largest frame, bytes. Beyond it the socket is closed with 1009 (pipeline.md 4.2). */
+  readonly frameBytes: number;
+  /** Bytes of frames that arrived and have no reply yet, of all connections; beyond it nobody is read from. */
+  readonly heldBytes: number;
+  /** Bytes of frames that are read and applied at the same time; parsed, they take several times as much. */
+  readonly appliedBytes: number;
+  /** The longest error reply, characters: reports echo what was sent. */
+  readonly errorLength: number;
+  /** Between pings of every connection, milliseconds. */
+  readonly pingMs: number;
+  /** Seconds without a byte from the client, pongs included, after which the connection is given up. */
+  readonly silentSeconds: number;
+  /** Pauses between attempts to store a frame when the store fails as a whole, milliseconds. Within a client's patience of 15 s. */
+  readonly retryMs: readonly number[];
+}
+
+const mebibyte = 1024 * 1024;
+
+export const frontierLimits: FrontierLimits = {
+  frameBytes: 16 * mebibyte,
+  heldBytes: 256 * mebibyte,
+  appliedBytes: 32 * mebibyte,
+  errorLength: 16_000,
+  pingMs: 20_000,
+  silentSeconds: 120,
+  retryMs: [250, 1_000, 3_000],
+};

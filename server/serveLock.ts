@@ -1,0 +1,74 @@
+// One server to a data folder: a lock that the operating system takes back when its process ends, however it ends.
+import { Database, SQLiteError } from "bun:sqlite";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { MatyanError, messageOf } from "../formats/error.ts";
+
+export interface ServeLock extends AsyncDisposable {
+  /** Leaves a note of where this server answers, for whoever finds the lock taken. */
+  note(addresses: readonly string[]): Promise<void>;
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the lock of a data folder, made if need be, for each of `roles` (`api`, `frontier`). Commands on the same folder do
+ * not ask for it. It is the kernel's lock on an SQLite file: unlike a file with a process id it needs no clearing
+ * after `kill -9` and is right between containers, where process ids say nothing.
+ * @throws MatyanError `busy` naming the process that holds it, `io` when the folder can't be made or written.
+ */
+export async function lockDataFolder(dataDir: string, roles: readonly string[]): Promise<ServeLock> {
+  const held: Database[] = [];
+  const notes = roles.map((role) => join(dataDir, `serve-${role}.json`));
+  const release = async () => {
+    for (const note of notes) await rm(note, { force: true });
+    for (const lock of held.splice(0)) lock.close();
+  };
+  try {
+    await mkdir(dataDir, { recursive: true });
+    for (const role of roles) held.push(takeLock(join(dataDir, `serve-${role}.lock`)));
+  } catch (error) {
+    for (const lock of held) lock.close();
+    if (isBusy(error)) throw await busyError(dataDir, notes[held.length]!);
+    throw new MatyanError("io", `can't use the data folder ${dataDir}: ${messageOf(error)}`, {
+      hint: "Name another folder with --data or MATYAN_DATA, or check its permissions.",
+      cause: error,
+    });
+  }
+  return {
+    note: async (addresses) => {
+      const text = JSON.stringify({ pid: process.pid, started: new Date().toISOString(), addresses });
+      for (const note of notes) await writeFile(note, `${text}\n`);
+    },
+    release,
+    [Symbol.asyncDispose]: release,
+  };
+}
+
+function takeLock(path: string): Database {
+  const lock = new Database(path, { create: true });
+  try {
+    lock.run("PRAGMA journal_mode = DELETE");
+    lock.run("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof SQLiteError && (error.code === "SQLITE_BUSY" || error.code === "SQLITE_LOCKED");
+}
+
+async function busyError(dataDir: string, note: string): Promise<MatyanError> {
+  let holder = "another process";
+  try {
+    const { pid, addresses } = JSON.parse(await readFile(note, "utf8")) as { pid: number; addresses: string[] };
+    holder = `process ${pid} (${addresses.join(", ")})`;
+  } catch {
+    // The other server is just starting: it has the lock and no address yet.
+  }
+  return new MatyanError("busy", `the data folder ${dataDir} is already served by ${holder}`, {
+    hint: "Stop that server, or name another folder with --data.",
+  });
+}
