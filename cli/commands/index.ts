@@ -9,6 +9,8 @@ export interface CommandEntry {
   readonly summary: string;
   /** What people want to do, as a heading. */
   readonly group: string;
+  /** Another name of a command, which help does not list. */
+  readonly hidden?: boolean;
   load(): Promise<Define>;
 }
 
@@ -16,9 +18,32 @@ export interface CommandEntry {
 export const families: Readonly<Record<string, string>> = {
   convert: "Make archives of other tools' logs.",
   runs: "List, show and plot the runs of the store.",
+  ui: "The web UI.",
 };
 
 export const commands: readonly CommandEntry[] = [
+  {
+    path: ["serve"],
+    usage: "",
+    summary: "run the server: clients log to it, browsers look at it",
+    group: "Serve",
+    load: async () => (await import("./serve.ts")).define,
+  },
+  {
+    path: ["start"],
+    usage: "",
+    summary: "the same as serve",
+    group: "Serve",
+    hidden: true,
+    load: async () => (await import("./serve.ts")).define,
+  },
+  {
+    path: ["ui", "install"],
+    usage: "[WHEEL]",
+    summary: "get the web UI, for serve to show",
+    group: "Serve",
+    load: async () => (await import("./ui-install.ts")).define,
+  },
   {
     path: ["convert", "tensorboard"],
     usage: "LOGDIR OUT",

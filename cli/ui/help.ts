@@ -3,12 +3,13 @@ import { type CommandEntry, commands, families } from "../commands/index.ts";
 import { exitHelp } from "../runtime.ts";
 
 export function topHelp(): string {
-  const groups = [...new Set(commands.map(({ group }) => group))];
-  const width = Math.max(...commands.map((entry) => synopsis(entry).length));
+  const listed = commands.filter(({ hidden }) => !hidden);
+  const groups = [...new Set(listed.map(({ group }) => group))];
+  const width = Math.max(...listed.map((entry) => synopsis(entry).length));
   const sections = groups.map((group) =>
     [
       `${group}:`,
-      ...commands
+      ...listed
         .filter((entry) => entry.group === group)
         .map((entry) => `  ${synopsis(entry).padEnd(width)}  ${entry.summary}`),
     ].join("\n"),

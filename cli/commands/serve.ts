@@ -1,0 +1,96 @@
+// `matyan serve`: the whole system in one process, until it is told to stop.
+import { Option } from "commander";
+import { processEnvironment, readServeSettings } from "../../server/config.ts";
+import { type Role, type RunningServer, startServer } from "../../server/serve.ts";
+import { type Context, type Define, examples, execute } from "../runtime.ts";
+import { countBetween } from "./options.ts";
+
+interface Options {
+  readonly host?: string;
+  readonly port?: number;
+  readonly frontierPort?: number;
+  readonly ui?: string;
+  readonly role: Role;
+}
+
+const notes = `
+Clients log to it unchanged: Run(repo="http://127.0.0.1:53800"), or MATYAN_BACKEND_URL and MATYAN_FRONTIER_URL. What a
+client was told is stored: it survives kill -9, and a power cut too unless MATYAN_DURABILITY=normal. On Ctrl-C or
+SIGTERM it takes no more, stores and acknowledges what it took, and exits with 0; a second one ends it at once.
+
+It listens on 127.0.0.1 unless told otherwise: nothing asks for a password. The existing services listen on 0.0.0.0; for
+that say --host 0.0.0.0. The web UI is the one that \`matyan ui install\` keeps beside the data, or --ui. One server to a
+data folder; other commands may use it meanwhile.
+
+Environment: MATYAN_HOST, MATYAN_PORT, MATYAN_FRONTIER_PORT; S3_PRESIGN_EXPIRY (seconds that an upload URL is good,
+3600), MATYAN_UPLOAD_ORIGIN (scheme://host:port of upload URLs, else the address that the client used),
+MATYAN_MAX_UPLOAD_BYTES.`;
+
+export const define: Define = (command) => {
+  const port = countBetween(0, 65_535);
+  command
+    .option("--host <address>", "address to listen on (default: $MATYAN_HOST, else 127.0.0.1)")
+    .option("--port <port>", "port of API, web UI and frontier, 0 for a free one (default: 53800)", port)
+    .option("--frontier-port <port>", "second port, of the frontier alone, 0 for a free one (default: 53801)", port)
+    .option("--ui <path>", "web UI to serve: its folder, or the wheel of matyan-ui")
+    .addOption(new Option("--role <role>", "what to run").choices(["all", "api", "frontier"]).default("all"))
+    .addHelpText("after", notes)
+    .addHelpText(
+      "after",
+      examples("matyan serve", "matyan serve --data /srv/matyan --host 0.0.0.0", "matyan serve --port 0 --json"),
+    )
+    .action(execute<[], Options>(serve));
+};
+
+async function serve({ out, config, signal }: Context, options: Options): Promise<void> {
+  const settings = readServeSettings(processEnvironment());
+  const server = await startServer({
+    config: {
+      ...config,
+      ...settings,
+      host: options.host ?? settings.host,
+      port: options.port ?? settings.port,
+      frontierPort: options.frontierPort ?? settings.frontierPort,
+    },
+    role: options.role,
+    ui: options.ui,
+    warn: out.warn,
+  });
+  const host = options.host ?? settings.host;
+  for (const line of greeting(server, host, config.dataDir)) out.info(line);
+  out.record({
+    api: server.apiAddress ?? null,
+    frontier: server.frontierAddress ?? null,
+    ui: server.uiFolder ?? null,
+    data: config.dataDir,
+    pid: process.pid,
+  });
+  out.flush();
+  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  out.info("Stopping: what was taken is stored and acknowledged first.");
+  out.flush();
+  await server.stop();
+}
+
+function greeting(server: RunningServer, host: string, dataDir: string): string[] {
+  const lines: string[] = [];
+  if (server.apiAddress !== undefined)
+    lines.push(
+      `API       ${server.apiAddress}${server.frontierAddress === undefined ? "" : "  (clients may log here, too)"}`,
+    );
+  if (server.frontierAddress !== undefined) lines.push(`Frontier  ${server.frontierAddress}`);
+  if (server.apiAddress !== undefined)
+    lines.push(
+      server.uiFolder === undefined
+        ? "Web UI    none: get it with `matyan ui install`"
+        : `Web UI    ${server.apiAddress}/`,
+    );
+  lines.push(`Data      ${dataDir}`);
+  const isLocal = host === "localhost" || host === "::1" || host.startsWith("127.");
+  lines.push(
+    isLocal
+      ? "Only this machine can reach it; --host 0.0.0.0 lets others in."
+      : "Whoever reaches this address can read, write and delete: there are no passwords.",
+  );
+  return lines;
+}
