@@ -47,7 +47,7 @@ export async function lockDataFolder(dataDir: string, roles: readonly string[]):
 function takeLock(path: string): Database {
   const lock = new Database(path, { create: true });
   try {
-    lock.run("PRAGMA journal_mode = DELETE");
+    lock.run("PRAGMA journal_mode = MEMORY");
     lock.run("BEGIN EXCLUSIVE");
     return lock;
   } catch (error) {

@@ -1,13 +1,16 @@
 // `PUT /api/v1/blobs/<key>`: the body streams into the blob store, and the blob appears whole or not at all.
 import { MatyanError, messageOf } from "../../formats/error.ts";
+import { mapOf } from "../../formats/value.ts";
 import type { BlobStore } from "../blobs/index.ts";
 import { readTombstone } from "../store/deletion.ts";
 import type { Store } from "../store/index.ts";
+import type { Ingest } from "../workers/ingest.ts";
 import { readUpload } from "./uploadUrl.ts";
 
 export interface UploadOptions {
   readonly store: Store;
   readonly blobs: BlobStore;
+  readonly ingest: Ingest;
   readonly secret: Uint8Array;
   /** Seconds since the epoch. */
   readonly now: () => number;
@@ -17,7 +20,8 @@ export interface UploadOptions {
 class TooLarge extends Error {}
 
 /**
- * 200 `{"s3_key", "size", "sha256"}` when the blob is durable. 403: a wrong, foreign or expired URL, another content type
+ * 200 `{"s3_key", "size", "sha256"}` when the blob is durable and is one of its run's artifacts: client 0.1.0 sends no
+ * `blob_ref` for it, and a later one may die before it does; when it comes, it changes nothing. 403: a wrong, foreign or expired URL, another content type
  * than asked for (none at all is fine: a client of the existing system sends none), a deleted run. 413: over the size
  * that the URL grants. 500: the blob store refused. A body that ends early leaves nothing.
  */
@@ -30,7 +34,8 @@ export async function upload(request: Request, url: URL, options: UploadOptions)
     return answer(403, { error: `the URL is for content of type '${contentType}', not '${given}'` });
   const tooLarge = answer(413, { error: `the blob is over the ${maxBytes} bytes that the URL allows` });
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return tooLarge;
-  const runId = key.slice(0, key.indexOf("/"));
+  const slash = key.indexOf("/");
+  const runId = key.slice(0, slash);
   if (await isDeleted(options.store, runId)) return deleted(runId);
 
   const hash = new Bun.CryptoHasher("sha256");
@@ -58,6 +63,15 @@ export async function upload(request: Request, url: URL, options: UploadOptions)
   if (await isDeleted(options.store, runId)) {
     await options.blobs.delete(key);
     return deleted(runId);
+  }
+  const payload = mapOf({ s3_key: key, artifact_path: key.slice(slash + 1), content_type: contentType });
+  const message = { type: "blob_ref", runId, timestamp: options.now(), payload };
+  try {
+    const [outcome] = await options.ingest.submit([message]);
+    if (outcome?.ok === false) return answer(400, { error: outcome.error.message });
+  } catch (error) {
+    options.warn?.(`the blob '${key}' could not be made known to its run: ${messageOf(error)}`);
+    return answer(503, { error: messageOf(error) });
   }
   return answer(200, { s3_key: key, size, sha256: hash.digest("hex") });
 }
