@@ -40,6 +40,83 @@ export function readConfig(env: Environment, options: { readonly dataDir?: strin
   return { dataDir: resolve(options.dataDir ?? (env["MATYAN_DATA"] || defaultDataDir)), durability };
 }
 
+export const logLevels = ["debug", "info", "warning", "error", "critical"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** What the REST API takes from the environment. */
+export interface ApiSettings {
+  /** Origins whose pages may call the API; `*` for all. */
+  readonly corsOrigins: readonly string[];
+  /** A Fernet key, which blob URIs are sealed with. */
+  readonly blobUriSecret: string;
+  /** Whether requests are counted. */
+  readonly metricsEnabled: boolean;
+  readonly logLevel: LogLevel;
+}
+
+/** pipeline.md 7.2, 7.3: what the existing services take when nothing is set. */
+export const apiDefaults: ApiSettings = {
+  corsOrigins: [
+    ...["3000", "8000", "8080", "53800"].map((port) => `http://localhost:${port}`),
+    ...["8000", "53800"].map((port) => `http://127.0.0.1:${port}`),
+  ],
+  blobUriSecret: "Juw5-cLlemQI2jAWvceOUB3_CrVfBmI99YIzkpGUXR4=",
+  metricsEnabled: true,
+  logLevel: "info",
+};
+
+/**
+ * Reads CORS_ORIGINS (a JSON list, or origins with commas between), BLOB_URI_SECRET, METRICS_ENABLED, LOG_LEVEL.
+ * @throws MatyanError `usage` naming the variable whose value is not accepted; the secret is not repeated.
+ */
+export function readApiSettings(env: Environment): ApiSettings {
+  const blobUriSecret = env["BLOB_URI_SECRET"]?.trim() || apiDefaults.blobUriSecret;
+  if (!/^[A-Za-z0-9_-]{43}=?$/.test(blobUriSecret))
+    throw new MatyanError("usage", "BLOB_URI_SECRET is no Fernet key", {
+      hint: "Set it to 32 random bytes in URL-safe base64 (44 characters), or leave it out.",
+    });
+  const logLevel = (env["LOG_LEVEL"]?.trim() || apiDefaults.logLevel).toLowerCase();
+  const known = logLevels.find((level) => level === (logLevel === "warn" ? "warning" : logLevel));
+  if (known === undefined)
+    throw new MatyanError("usage", `LOG_LEVEL is '${logLevel}'`, { hint: `Set it to one of ${logLevels.join(", ")}.` });
+  return {
+    corsOrigins: readOrigins(env["CORS_ORIGINS"]) ?? apiDefaults.corsOrigins,
+    blobUriSecret,
+    metricsEnabled: readFlag(env, "METRICS_ENABLED", apiDefaults.metricsEnabled),
+    logLevel: known,
+  };
+}
+
+function readOrigins(text: string | undefined): string[] | undefined {
+  if (text === undefined || text.trim() === "") return undefined;
+  const origins = text.trim().startsWith("[") ? parseList(text) : text.split(",");
+  const isOrigin = (origin: unknown) =>
+    typeof origin === "string" && /^\*$|^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]+$/i.test(origin);
+  const trimmed = origins?.map((origin) => (typeof origin === "string" ? origin.trim().replace(/\/+$/, "") : origin));
+  if (trimmed?.every(isOrigin)) return trimmed.map(String);
+  throw new MatyanError("usage", `CORS_ORIGINS is '${text}'`, {
+    hint: 'Set it to a JSON list of origins, such as ["https://ui.example.org", "http://localhost:8000"].',
+  });
+}
+
+function parseList(text: string): unknown[] | undefined {
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) ? list : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** true/false, 1/0, yes/no, on/off, t/f, y/n in any case. */
+function readFlag(env: Environment, name: string, fallback: boolean): boolean {
+  const text = env[name]?.trim().toLowerCase();
+  if (text === undefined || text === "") return fallback;
+  if (["true", "1", "yes", "on", "t", "y"].includes(text)) return true;
+  if (["false", "0", "no", "off", "f", "n"].includes(text)) return false;
+  throw new MatyanError("usage", `${name} is '${text}'`, { hint: "Set it to true or false." });
+}
+
 /** What `matyan serve` takes from the environment; its options come before it. */
 export interface ServeSettings {
   /** The address to listen on. */

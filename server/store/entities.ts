@@ -303,4 +303,5 @@ export {
   renameExperiment,
   renameTag,
   resumeUnfinished,
+  updateNamed,
 } from "./namedEntities.ts";

@@ -19,6 +19,7 @@ import {
   readEntity,
   readField,
   takeName,
+  updateEntity,
 } from "./entities.ts";
 import type { Store } from "./index.ts";
 import { after, lastString, runKey, type StoreKeys, systemKey, systemRange } from "./keys.ts";
@@ -93,12 +94,36 @@ export function renameTag(store: Store, id: string, name: string, options: StepO
   return rename(store, "tag", id, name, options);
 }
 
-async function rename(store: Store, kind: NamedKind, id: string, name: string, options: StepOptions): Promise<void> {
+/**
+ * Changes fields of an experiment or tag and, with `name`, renames it, in the same transaction: all or nothing. What a
+ * rename does to runs goes on in further transactions where there are many.
+ * @throws MatyanError `not_found`, or `conflict` when the name is another's.
+ */
+export async function updateNamed(
+  store: Store,
+  kind: NamedKind,
+  id: string,
+  { name, fields }: { readonly name?: string | undefined; readonly fields: ValueMap },
+  options: StepOptions,
+): Promise<void> {
+  if (name !== undefined) return rename(store, kind, id, name, options, fields);
+  await store.database.transact((tx) => updateEntity(tx, store, kind, id, fields, options.now));
+}
+
+async function rename(
+  store: Store,
+  kind: NamedKind,
+  id: string,
+  name: string,
+  options: StepOptions,
+  fields: ValueMap = new Map(),
+): Promise<void> {
   checkName(kind, name);
   const more = await boundedTransaction(store.database, runsPerTransaction, async (tx, limit) => {
     const old = await readField(tx, store, kind, id, "name");
     if (typeof old !== "string") throw missingEntity(kind, id);
     await takeName(tx, store, kind, id, name);
+    if (fields.size > 0) await updateEntity(tx, store, kind, id, fields, options.now);
     if (old !== name) {
       if ((await idOfName(tx, store, kind, old)) === id) tx.clear(nameKey(store, kind, old));
       tx.set(fieldKey(store, kind, id, "name"), encodeValue(name));

@@ -1,0 +1,132 @@
+// The API as an Elysia app: routes mounted with and without trailing slash, and around all of them errors, CORS,
+// compression, request ids, counts and logs.
+import { Elysia } from "elysia";
+import { compressed } from "./compress.ts";
+import { Cors } from "./cors.ts";
+import { ApiError, problemOf } from "./errors.ts";
+import { experimentRoutes } from "./experiments.ts";
+import { unmatchedPath } from "./metrics.ts";
+import { ApiRequest } from "./request.ts";
+import { RequestLog } from "./requestLog.ts";
+import { errorAnswer } from "./respond.ts";
+import { type ApiContext, type Method, pathOf, type Route } from "./route.ts";
+
+/** The routes of this folder whose answers are JSON or files. The streams are in tables of their own. */
+export function jsonRoutes(context: ApiContext): Route[] {
+  return [...experimentRoutes(context)];
+}
+
+/**
+ * The app, answering by `handle(request)`. Every path is answered directly, with and without trailing slash; paths with
+ * repeated slashes are none. Never rejects: what goes wrong is an answer.
+ */
+export function createApi(context: ApiContext, more: readonly Route[] = []) {
+  const routes = [...jsonRoutes(context), ...more];
+  const shell = new Shell(context, routes);
+  const app = new Elysia({ name: "matyan-api", handler: { standardHostname: false } });
+  for (const route of routes) {
+    const path = pathOf(route);
+    const handle = (c: { request: Request; params: unknown }) => shell.answer(c.request, c.params, route);
+    // Bodies are read by the handlers: as JSON with number kinds, and with a limit.
+    for (const form of [path, `${path}/`]) app.route(route.method, form, handle, { parse: "none", config: {} });
+  }
+  app.all("/*", ({ request }) => shell.answer(request, undefined, undefined), { parse: "none" });
+  app.all("/", ({ request }) => shell.answer(request, undefined, undefined), { parse: "none" });
+  app.onError(({ error, request }) => shell.failed(request, error));
+  return app;
+}
+
+class Shell {
+  readonly #context: ApiContext;
+  readonly #cors: Cors;
+  readonly #log: RequestLog;
+  readonly #paths: readonly { readonly pattern: RegExp; readonly method: Method }[];
+
+  constructor(context: ApiContext, routes: readonly Route[]) {
+    this.#context = context;
+    this.#cors = new Cors(context.config.corsOrigins);
+    this.#log = new RequestLog(context.log, context.config.logLevel, context.now);
+    this.#paths = routes.map((route) => ({ pattern: patternOf(pathOf(route)), method: route.method }));
+  }
+
+  async answer(request: Request, params: unknown, route: Route | undefined): Promise<Response> {
+    const start = performance.now();
+    let failure: unknown;
+    let response: Response;
+    try {
+      response = this.#cors.preflight(request) ?? (await this.#handle(request, params, route));
+      response = await compressed(request, response);
+    } catch (error) {
+      if (problemOf(error).isOurs) failure = error;
+      response = errorAnswer(error);
+    }
+    return this.#finish(request, response, route, performance.now() - start, failure);
+  }
+
+  /** What Elysia itself failed on. */
+  failed(request: Request, error: unknown): Response {
+    return this.#finish(request, errorAnswer(error), undefined, 0, error);
+  }
+
+  async #handle(request: Request, params: unknown, route: Route | undefined): Promise<Response> {
+    // The framework answers HEAD by GET, which would do the work of a search for nothing.
+    if (route === undefined || request.method !== route.method) return this.#refuse(request);
+    return route.handle(new ApiRequest(request, paramsOf(params, request, route)));
+  }
+
+  #refuse(request: Request): Response {
+    const path = pathnameOf(request.url);
+    const methods = new Set(this.#paths.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method));
+    if (methods.size === 0) return errorAnswer(new ApiError(404, "Not Found"));
+    const allow = [...methods].sort().join(", ");
+    return errorAnswer(new ApiError(405, "Method Not Allowed", { headers: { allow } }));
+  }
+
+  #finish(
+    request: Request,
+    response: Response,
+    route: Route | undefined,
+    milliseconds: number,
+    failure: unknown,
+  ): Response {
+    const { status, headers } = response;
+    const requestId = requestIdOf(request);
+    headers.set("x-request-id", requestId);
+    this.#cors.mark(request, headers);
+    const template = route === undefined ? unmatchedPath : `${pathOf(route)}/`.replace(/:(\w+)/g, "{$1}");
+    this.#context.metrics.request(request.method, template, status, milliseconds / 1_000);
+    const path = pathnameOf(request.url);
+    this.#log.request({ method: request.method, path, status, milliseconds, requestId }, failure);
+    return response;
+  }
+}
+
+/** The path of a URL as it was sent, without query. */
+function pathnameOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  if (start < 0) return "/";
+  const end = url.slice(start).search(/[?#]/);
+  return end < 0 ? url.slice(start) : url.slice(start, start + end);
+}
+
+function patternOf(path: string): RegExp {
+  const parts = path.split("/").map((part) => (part.startsWith(":") ? "[^/]+" : RegExp.escape(part)));
+  return new RegExp(`^${parts.join("/")}/?$`);
+}
+
+/** Parts of the path as the framework decoded them; what is no valid encoding stays as it was sent. */
+function paramsOf(params: unknown, request: Request, route: Route): Record<string, string> {
+  if (params === null || typeof params !== "object") return {};
+  const read: Record<string, string> = {};
+  const sent = pathnameOf(request.url).split("/");
+  const parts = pathOf(route).split("/");
+  for (const [name, value] of Object.entries(params))
+    read[name] = typeof value === "string" ? value : (sent[parts.indexOf(`:${name}`)] ?? "");
+  return read;
+}
+
+/** A caller's own id is kept when it is harmless, so that its logs and ours can be brought together. */
+function requestIdOf(request: Request): string {
+  const given = request.headers.get("x-request-id");
+  return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : crypto.randomUUID();
+}

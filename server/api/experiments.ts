@@ -1,0 +1,255 @@
+// Experiments: rest-api.md 1.7. A name belongs to one experiment, and a change is all or nothing (W18).
+import { MatyanError } from "../../formats/error.ts";
+import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
+import type { ReadTransaction } from "../kv/index.ts";
+import { runsOf } from "../store/associations.ts";
+import { readTombstone } from "../store/deletion.ts";
+import {
+  createExperiment,
+  deleteExperiment,
+  type Entity,
+  listEntities,
+  type NamedKind,
+  readEntity,
+  updateNamed,
+} from "../store/entities.ts";
+import { ActivityMap } from "./activity.ts";
+import { countOf, isTrue, textOf, textOrNull, timeOrNull } from "./entityJson.ts";
+import { badRequest, invalid, notFound } from "./errors.ts";
+import { noteRoutes } from "./notes.ts";
+import { json } from "./respond.ts";
+import type { ApiContext, Route } from "./route.ts";
+import { experimentRunJson, type RunRow, readRunRows } from "./runRows.ts";
+import { flag, object, optional, readBody, strippedText, text } from "./schema.ts";
+import { schemas } from "./schemas.ts";
+
+const creation = object({ name: strippedText });
+const change = object({ name: optional(strippedText), description: optional(text), archived: optional(flag) });
+
+/** Runs read in one wait. */
+const pageSize = 500;
+
+export function experimentRoutes(context: ApiContext): Route[] {
+  const { store } = context;
+  const { database } = store;
+
+  const list = async (query: string | undefined): Promise<Value[]> => {
+    const wanted = query?.trim().toLowerCase() ?? "";
+    return database.snapshot(async (tx) => {
+      const found: Value[] = [];
+      for await (const entity of listEntities(tx, store, "experiment"))
+        if (textOf(entity.fields, "name").toLowerCase().includes(wanted)) found.push(experimentJson(entity));
+      return found;
+    });
+  };
+
+  /** The runs of an experiment by hash, those that are gone left out before anything is counted (W23). */
+  async function* rowsOf(tx: ReadTransaction, id: string): AsyncGenerator<RunRow> {
+    for await (const hashes of runsOf(tx, store, "experiment", id))
+      for (let at = 0; at < hashes.length; at += pageSize)
+        yield* await readRunRows(tx, store, hashes.slice(at, at + pageSize));
+  }
+
+  /** The last hash that was shown, or undefined when it means nothing: then the list begins anew. */
+  const pageStart = async (tx: ReadTransaction, id: string, offset: string | undefined) => {
+    if (offset === undefined) return undefined;
+    const isDeleted = (await readTombstone(tx, store, offset)) !== undefined;
+    if (isDeleted) return offset;
+    for await (const hashes of runsOf(tx, store, "experiment", id)) if (hashes.includes(offset)) return offset;
+    return undefined;
+  };
+
+  return [
+    {
+      method: "GET",
+      path: "/experiments",
+      summary: "All experiments",
+      answer: { description: "By id.", schema: schemas.list(schemas.experiment) },
+      handle: async () => json(await list(undefined)),
+    },
+    {
+      method: "GET",
+      path: "/experiments/search",
+      summary: "Experiments whose name contains a text, in any case",
+      query: { q: { type: "string", description: "The text; without it all experiments." } },
+      answer: { description: "By id.", schema: schemas.list(schemas.experiment) },
+      handle: async ({ query }) => json(await list(query.string("q"))),
+    },
+    {
+      method: "POST",
+      path: "/experiments",
+      summary: "Make an experiment",
+      body: creation.schema,
+      answer: { description: "Its id.", schema: schemas.idStatus },
+      errors: [400],
+      handle: async (request) => {
+        const { name } = await readBody(request, creation);
+        requireName(name);
+        const id = crypto.randomUUID();
+        const options = { now: context.now(), id };
+        await refusingTakenNames(() => database.transact((tx) => createExperiment(tx, store, { name }, options)));
+        return json(idStatus(id));
+      },
+    },
+    {
+      method: "GET",
+      path: "/experiments/:uuid",
+      summary: "One experiment",
+      answer: { description: "The experiment.", schema: schemas.experiment },
+      errors: [404],
+      handle: async (request) => {
+        const id = request.param("uuid");
+        const fields = await database.snapshot((tx) => readEntity(tx, store, "experiment", id));
+        if (fields === undefined) throw missingNamed("experiment", id);
+        return json(experimentJson({ id, fields }));
+      },
+    },
+    {
+      method: "PUT",
+      path: "/experiments/:uuid",
+      summary: "Rename, describe or archive an experiment",
+      body: change.schema,
+      answer: {
+        description: "Done. Members that are absent, null or (the name) empty leave things as they are.",
+        schema: schemas.idStatus,
+      },
+      errors: [400, 404],
+      handle: async (request) => {
+        const id = request.param("uuid");
+        const { name, description, archived } = await readBody(request, change);
+        await updateEntityOf(context, "experiment", id, name, mapOf({ description, is_archived: archived }));
+        return json(idStatus(id));
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/experiments/:uuid",
+      summary: "Delete an experiment; its runs stay, without one",
+      answer: { description: "Done.", schema: schemas.status },
+      errors: [404],
+      handle: async (request) => {
+        const id = request.param("uuid");
+        await named("experiment", id, () => deleteExperiment(store, id, { now: context.now() }));
+        return json(mapOf({ status: "OK" }));
+      },
+    },
+    {
+      method: "GET",
+      path: "/experiments/:uuid/runs",
+      summary: "The runs of an experiment, by hash",
+      query: {
+        limit: { type: "integer", description: "How many; 0 for all.", default: 0 },
+        offset: { type: "string", description: "The hash of the last run of the page before." },
+      },
+      answer: { description: "The runs.", schema: schemas.experimentRuns },
+      errors: [404],
+      handle: async (request) => {
+        const id = request.param("uuid");
+        const limit = request.query.int("limit", 0);
+        const offset = request.query.string("offset");
+        const runs = await database.snapshot(async (tx) => {
+          if ((await readEntity(tx, store, "experiment", id)) === undefined) throw missingNamed("experiment", id);
+          const start = await pageStart(tx, id, offset);
+          const found: Value[] = [];
+          for await (const row of rowsOf(tx, id)) {
+            if (start !== undefined && Buffer.compare(Buffer.from(row.hash), Buffer.from(start)) <= 0) continue;
+            found.push(experimentRunJson(row));
+            if (found.length === limit) break;
+          }
+          return found;
+        });
+        return json(mapOf({ id, runs }));
+      },
+    },
+    {
+      method: "GET",
+      path: "/experiments/:uuid/activity",
+      summary: "How many runs of an experiment began in which hour",
+      usesTimezone: true,
+      answer: { description: "Hours are those of the caller's clock.", schema: schemas.experimentActivity },
+      errors: [404],
+      handle: async (request) => {
+        const id = request.param("uuid");
+        const activity = new ActivityMap("hour", request.timezoneOffset);
+        let [runs, archived, active] = [0n, 0n, 0n];
+        await database.snapshot(async (tx) => {
+          if ((await readEntity(tx, store, "experiment", id)) === undefined) throw missingNamed("experiment", id);
+          for await (const row of rowsOf(tx, id)) {
+            runs++;
+            if (row.isArchived) archived++;
+            if (row.isActive) active++;
+            activity.add(row.createdAt);
+          }
+        });
+        return json(
+          mapOf({
+            num_runs: runs,
+            num_archived_runs: archived,
+            num_active_runs: active,
+            activity_map: activity.toValue(),
+          }),
+        );
+      },
+    },
+    ...noteRoutes(context, "experiment"),
+  ];
+}
+
+export function idStatus(id: string): ValueMap {
+  return mapOf({ id, status: "OK" });
+}
+
+function experimentJson({ id, fields }: Entity): ValueMap {
+  return mapOf({
+    id,
+    name: textOf(fields, "name"),
+    description: textOrNull(fields, "description"),
+    run_count: countOf(fields, "run_count"),
+    archived: isTrue(fields.get("is_archived")),
+    creation_time: timeOrNull(fields.get("created_at")),
+  });
+}
+
+/** An experiment or tag without a name could not be chosen or seen anywhere (W18). */
+export function requireName(name: string): void {
+  if (name === "") throw invalid("String should have at least 1 character");
+}
+
+export function missingNamed(kind: NamedKind, id: string): Error {
+  return notFound(`There is no ${kind} ${id}`);
+}
+
+/** Changes fields and perhaps the name of an experiment or tag, at once or not at all. */
+export async function updateEntityOf(
+  context: ApiContext,
+  kind: NamedKind,
+  id: string,
+  name: string | undefined,
+  fields: ValueMap,
+): Promise<void> {
+  const { store } = context;
+  const change = { name: name === "" ? undefined : name, fields };
+  await named(kind, id, () => refusingTakenNames(() => updateNamed(store, kind, id, change, { now: context.now() })));
+}
+
+/** Runs `work` on a record; that there is none is told as the API does. */
+export async function named<T>(kind: NamedKind, id: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof MatyanError && error.code === "not_found") throw missingNamed(kind, id);
+    throw error;
+  }
+}
+
+/** A name that is taken is a 400 for the existing clients, which know no other answer. */
+export async function refusingTakenNames<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    // The store's own conflicts (KvError) are retried by the store, and have another name.
+    if (error instanceof MatyanError && error.code === "conflict" && error.name === "MatyanError")
+      throw badRequest(error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+// The kinds of answers: JSON, tree streams and files.
+import { formatAnswer } from "../../formats/jsonAnswer.ts";
+import type { Value } from "../../formats/value.ts";
+import { problemOf } from "./errors.ts";
+
+export function json(value: Value, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
+  return jsonText(formatAnswer(value), status, headers);
+}
+
+/** JSON that is text already. */
+export function jsonText(text: string, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(text, {
+    status,
+    headers: { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)), ...headers },
+  });
+}
+
+/** The envelope of an error, for answers that are not thrown. */
+export function errorAnswer(error: unknown): Response {
+  const { status, body, headers } = problemOf(error);
+  return json(body, status, headers);
+}
+
+export function noContent(): Response {
+  return new Response(null, { status: 204 });
+}
+
+/**
+ * A stream of frames, each sent as soon as it is there. The frames are asked for one by one, as fast as the client reads.
+ * When they fail, the connection is cut, so that nobody takes a part for the whole (W2); when the client goes away, or
+ * `signal` says so, the iteration is ended, and with it all that it holds.
+ */
+export function streamResponse(frames: AsyncIterable<Uint8Array>, signal: AbortSignal): Response {
+  return new Response(streamOf(frames, signal), { headers: { "content-type": "application/octet-stream" } });
+}
+
+/** Bytes as the body of an answer: pulled, never ahead of the client. */
+export function streamOf(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): ReadableStream<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  let isOver = false;
+  const end = async () => {
+    if (isOver) return;
+    isOver = true;
+    signal.removeEventListener("abort", onAbort);
+    await iterator.return?.();
+  };
+  // Ending an iteration may throw what it was doing; nobody is left to be told.
+  const onAbort = () => void end().catch(() => undefined);
+  signal.addEventListener("abort", onAbort, { once: true });
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          for (;;) {
+            const next = await iterator.next();
+            if (next.done === true) {
+              signal.removeEventListener("abort", onAbort);
+              // An iteration that was ended from outside is not the whole.
+              if (isOver) controller.error(new Error("the stream was ended before its end"));
+              else controller.close();
+              isOver = true;
+              return;
+            }
+            // An empty chunk would leave nothing that asks for the next one.
+            if (next.value.length === 0) continue;
+            controller.enqueue(next.value);
+            return;
+          }
+        } catch (error) {
+          isOver = true;
+          signal.removeEventListener("abort", onAbort);
+          controller.error(error);
+        }
+      },
+      cancel: end,
+    },
+    { highWaterMark: 0 },
+  );
+}
