@@ -1,0 +1,97 @@
+// Run search: the runs that match a query, in order, from an offset on, up to a limit.
+import { type PreparedQuery, QueryEvaluator } from "../query/index.ts";
+import { createdPosition } from "../store/indexPages.ts";
+import { accessFor, candidateRuns, matchingRuns, type Walk } from "./matchRuns.ts";
+import {
+  compareBy,
+  creationOrder,
+  defaultOrder,
+  Smallest,
+  type SortKey,
+  type SortTerm,
+  sortKeyOf,
+} from "./runOrder.ts";
+import type { Run, RunReader } from "./runReader.ts";
+import { rest, type Step } from "./snapshots.ts";
+
+export interface FindRuns {
+  readonly query: PreparedQuery;
+  /** By default newest first. */
+  readonly order?: readonly SortTerm[];
+  /** At most this many; all when undefined or not positive. */
+  readonly limit?: number | undefined;
+  /** Hash of a run: only runs behind it are given, and none when it does not match itself. */
+  readonly offset?: string | undefined;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+export interface FoundRun {
+  readonly run: Run;
+  /** Counted from 1, over what this search gives. */
+  readonly position: number;
+  /** How many there will be at most: the limit, or the number of matches; 0 while nobody knows. */
+  readonly total: number;
+}
+
+/**
+ * An unlimited search in order of creation walks the index, rather than sorting what matches, when there are more candidates
+ * than this allows for (`chooseAccess` multiplies it).
+ */
+const walkFrom = 250;
+/** Sorted runs are opened in groups of this size. */
+const groupSize = 16;
+
+/**
+ * Reads through `reader`, whose snapshot may change at each rest. In order of creation a page costs its own size, or that of
+ * what had to be looked at; in other orders every candidate is looked at, and the keys of those wanted are kept.
+ * @throws QueryBudgetError
+ */
+export async function* findRuns(reader: RunReader, search: FindRuns): AsyncGenerator<Step<FoundRun>, void> {
+  const { query, order = defaultOrder, now } = search;
+  const limit = search.limit !== undefined && search.limit > 0 ? search.limit : undefined;
+  const evaluator = new QueryEvaluator(query, { now: () => now });
+  const offset = search.offset || undefined;
+  let behind: Run | undefined;
+  if (offset !== undefined) {
+    behind = await reader.open(offset);
+    if (behind === undefined || (await matchingRuns(evaluator, [behind])).length === 0) return;
+  }
+  const creation = order.length === 1 ? creationOrder(order) : undefined;
+  const wanted = creation === undefined ? undefined : (limit ?? walkFrom);
+  const access = await accessFor(query, reader.tx, reader.store, wanted);
+  if (access.kind === "walk" && creation !== undefined) {
+    const position = behind && createdPosition(reader.store, behind.createdAt, behind.hash);
+    const walk: Walk = { newestFirst: creation.newestFirst, behind: position };
+    let found = 0;
+    for await (const group of candidateRuns(reader, access, walk)) {
+      for (const run of await matchingRuns(evaluator, group)) {
+        yield { run, position: ++found, total: limit ?? 0 };
+        if (found === limit) return;
+      }
+      yield rest;
+    }
+    return;
+  }
+
+  const compare = compareBy(order);
+  const from = behind && (await sortKeyOf(behind, order, now));
+  const best = new Smallest<SortKey>(limit ?? Number.POSITIVE_INFINITY, compare);
+  for await (const group of candidateRuns(reader, access, { newestFirst: true })) {
+    for (const run of await matchingRuns(evaluator, group)) {
+      const key = await sortKeyOf(run, order, now);
+      if (from === undefined || compare(key, from) > 0) best.add(key);
+    }
+    yield rest;
+  }
+  const sorted = best.sorted();
+  for (let at = 0; at < sorted.length; at += groupSize) {
+    const group = sorted.slice(at, at + groupSize);
+    const runs = await Promise.all(group.map(({ hash }) => reader.open(hash)));
+    for (let i = 0; i < runs.length; i++) {
+      const run = runs[i];
+      if (run !== undefined) yield { run, position: at + i + 1, total: sorted.length };
+    }
+    yield rest;
+  }
+}

@@ -1,0 +1,99 @@
+// Pages of index entries: for work that stops between pages, such as a search whose reader is slow, and holds no snapshot then.
+import { rangeOf, unpack } from "../../formats/tuple.ts";
+import type { ReadTransaction } from "../kv/index.ts";
+import { forwardKey, type IndexTerm } from "./indexes.ts";
+import { after, indexKey, indexRange, lastString, packKey, type StoreKeys } from "./keys.ts";
+
+export interface TermPage {
+  readonly hashes: readonly string[];
+  /** Where the next page begins; undefined when this was the last. */
+  readonly next: Uint8Array | undefined;
+}
+
+/** Runs of a term in byte order of their hashes, from `begin` (the `next` of the page before) on. */
+export async function pageOfTerm(
+  tx: ReadTransaction,
+  store: StoreKeys,
+  term: IndexTerm,
+  begin: Uint8Array | undefined,
+  limit: number,
+): Promise<TermPage> {
+  const all = indexRange(store, ...term);
+  const hashes: string[] = [];
+  let last: Uint8Array | undefined;
+  for await (const batch of tx.range({ begin: begin ?? all.begin, end: all.end }, { limit }))
+    for (const [key] of batch) {
+      hashes.push(lastString(key, store.dirs.indexes));
+      last = key;
+    }
+  return { hashes, next: last === undefined || hashes.length < limit ? undefined : after(last) };
+}
+
+/** How many runs a term has; `atMost` when there are that many or more. */
+export async function countTerm(
+  tx: ReadTransaction,
+  store: StoreKeys,
+  term: IndexTerm,
+  atMost: number,
+): Promise<number> {
+  let count = 0;
+  for await (const batch of tx.range(indexRange(store, ...term), { limit: atMost })) count += batch.length;
+  return count;
+}
+
+export interface CreatedRange {
+  /** Times of creation, seconds since the epoch, both included; open where undefined. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  /** Newest first. */
+  readonly reverse: boolean;
+}
+
+export interface CreatedPage {
+  readonly entries: readonly { readonly hash: string; readonly createdAt: number }[];
+  readonly next: Uint8Array | undefined;
+}
+
+/**
+ * Runs by time of creation, equal times by hash (descending when `reverse`). `position` is the `next` of the page before, or
+ * a `createdPosition`; the page lies behind it in the direction of reading.
+ */
+export async function pageOfCreated(
+  tx: ReadTransaction,
+  store: StoreKeys,
+  range: CreatedRange,
+  position: Uint8Array | undefined,
+  limit: number,
+): Promise<CreatedPage> {
+  const all = indexRange(store, "created_at");
+  const { reverse } = range;
+  let begin = range.from === undefined ? all.begin : indexKey(store, "created_at", range.from);
+  let end = range.to === undefined ? all.end : rangeOf(packKey(store.dirs.indexes, ["created_at", range.to])).end;
+  if (position !== undefined && reverse) end = earlier(end, position);
+  else if (position !== undefined) begin = later(begin, after(position));
+  const offset = indexKey(store, "created_at").length;
+  const entries: { hash: string; createdAt: number }[] = [];
+  let count = 0;
+  let last: Uint8Array | undefined;
+  for await (const batch of tx.range({ begin, end }, { limit, reverse }))
+    for (const [key] of batch) {
+      const [createdAt, hash] = unpack(key, offset);
+      if (typeof createdAt === "number" && typeof hash === "string") entries.push({ createdAt, hash });
+      count++;
+      last = key;
+    }
+  return { entries, next: count < limit ? undefined : last };
+}
+
+/** The place of a run in the order of creation. */
+export function createdPosition(store: StoreKeys, createdAt: number, hash: string): Uint8Array {
+  return forwardKey(store, hash, ["created_at", createdAt]);
+}
+
+function earlier(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return Buffer.compare(a, b) < 0 ? a : b;
+}
+
+function later(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return Buffer.compare(a, b) > 0 ? a : b;
+}
