@@ -69,8 +69,9 @@ export async function logRecord(run: RunWriter, message: IngestMessage, staged?:
   });
 }
 
-export function objectValue(message: IngestMessage): ValueMap {
-  const value = readMap(message, "value");
+/** A map as a rule. Lists of maps (several objects at one step) and others come in dumps, and readers know them. */
+export function objectValue(message: IngestMessage): Value {
+  const value = message.payload.get("value");
   if (value === undefined) throw refuse(message, "value", "Field required");
   return value;
 }

@@ -99,8 +99,10 @@ export class SequenceBuffer {
   /** Writes points and trace. `storedLastStep` is the trace's as this transaction found it. */
   async flush(tx: Transaction, storedLastStep: bigint | undefined): Promise<void> {
     await this.#writePoints(tx);
+    // Only points that came again without a step: all is there.
+    if (this.#maxStep === undefined) return;
     const floor = storedLastStep;
-    const moves = this.#maxStep !== undefined && (floor === undefined || this.#maxStep >= floor);
+    const moves = floor === undefined || this.#maxStep >= floor;
     const hasLast = this.#last !== undefined && (floor === undefined || this.#lastAt >= floor);
     const { contextId, name, hash } = this.ref;
     const trace: Trace = {
@@ -108,7 +110,7 @@ export class SequenceBuffer {
       name,
       dtype: this.#dtype,
       ...(hasLast ? { last: this.#last! } : {}),
-      ...(moves ? { lastStep: BigInt(this.#maxStep!) } : {}),
+      ...(moves ? { lastStep: BigInt(this.#maxStep) } : {}),
     };
     await writeTrace(tx, this.#store, hash, trace);
   }
