@@ -121,9 +121,11 @@ async function* writeStep(
   if (step === undefined || point === undefined) return;
   const uriOf = (index: number) => uris.uri({ ...ref, step, index });
   const { scope } = choice;
-  const items = isListScope(scope)
-    ? itemsOf(scope, point.value, choice.index, uriOf).items
-    : [itemOf(scope, point.value, 0, uriOf)];
+  // Here a range concerns only what was logged as a list.
+  const items =
+    isListScope(scope) && Array.isArray(point.value)
+      ? itemsOf(scope, point.value, choice.index, uriOf).items
+      : [itemOf(scope, point.value, 0, uriOf)];
   encoder.entry(["name"], trace.name).entry(["context"], trace.context).entry(["values"], items);
   yield await writeRanges(encoder, reader, trace, ref.hash, choice, [step], [step, step], items.length);
 }

@@ -107,16 +107,12 @@ function distributionOf(fields: ValueMap): StreamNode {
   });
 }
 
-/**
- * The Plotly figure as JSON text. Numbers that JSON lacks are null in it (a gap in the plot), and a figure without `layout` gets
- * an empty one: the UI sets a field of it.
- */
+/** The Plotly figure as JSON text. Numbers that JSON lacks are null in it, a gap in the plot. */
 function figureText(data: Value | undefined): string {
   if (typeof data === "string") return data;
   if (!isMap(data)) return "{}";
-  const figure = isMap(data.get("layout")) ? data : new Map(data).set("layout", new Map());
-  const text = formatJson(figure, { ascii: true });
-  return /NaN|Infinity/.test(text) ? formatJson(finite(figure), { ascii: true }) : text;
+  const text = formatJson(data, { ascii: true });
+  return /NaN|Infinity/.test(text) ? formatJson(finite(data), { ascii: true }) : text;
 }
 
 function finite(value: Value): Value {

@@ -48,10 +48,13 @@ export async function sampleSequence(
   const range = { from: first.step, to: last.step };
   const found = last.step - first.step < BigInt(count) * 4n ? undefined : await finder.spread(range, count);
   if (found?.length === count) return finish(tx, store, ref, found, options);
-  const short = await readShort(tx, prefix, range, count * 4);
+  const short = await readShort(tx, prefix, range, Math.max(count * 4, alwaysShort));
   if (short !== undefined) return finish(tx, store, ref, pickSpread(short, count) ?? pickEvenly(short, count), options);
   return finish(tx, store, ref, await finder.refine(found ?? [first, last], count), options);
 }
+
+/** A sequence of at most this many points is read whole where gaps make targets meet: a millisecond or two. */
+const alwaysShort = 2_000;
 
 /** A key and value found, with the step that it is for. */
 interface Found {
