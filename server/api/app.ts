@@ -1,19 +1,42 @@
 // The API as an Elysia app: routes mounted with and without trailing slash, and around all of them errors, CORS,
 // compression, request ids, counts and logs.
 import { Elysia } from "elysia";
+import { appRoutes } from "./apps.ts";
+import { artifactRoutes } from "./artifacts.ts";
 import { compressed } from "./compress.ts";
 import { Cors } from "./cors.ts";
+import { dashboardRoutes } from "./dashboards.ts";
 import { ApiError, problemOf } from "./errors.ts";
 import { experimentRoutes } from "./experiments.ts";
+import { metricBatchRoutes } from "./metricBatch.ts";
 import { unmatchedPath } from "./metrics.ts";
+import { noteRoutes } from "./notes.ts";
+import { projectRoutes } from "./projects.ts";
+import { reportRoutes } from "./reports.ts";
 import { ApiRequest } from "./request.ts";
 import { RequestLog } from "./requestLog.ts";
 import { errorAnswer } from "./respond.ts";
 import { type ApiContext, type Method, pathOf, type Route } from "./route.ts";
+import { runInfoRoutes } from "./runInfo.ts";
+import { runRoutes } from "./runs.ts";
+import { systemRoutes } from "./system.ts";
+import { tagRoutes } from "./tags.ts";
 
 /** The routes of this folder whose answers are JSON or files. The streams are in tables of their own. */
 export function jsonRoutes(context: ApiContext): Route[] {
-  return [...experimentRoutes(context)];
+  return [
+    ...experimentRoutes(context),
+    ...tagRoutes(context),
+    ...projectRoutes(context),
+    ...dashboardRoutes(context),
+    ...appRoutes(context),
+    ...reportRoutes(context),
+    ...runInfoRoutes(context),
+    ...runRoutes(context),
+    ...noteRoutes(context, "run"),
+    ...metricBatchRoutes(context),
+    ...artifactRoutes(context),
+  ];
 }
 
 /**
@@ -21,7 +44,7 @@ export function jsonRoutes(context: ApiContext): Route[] {
  * repeated slashes are none. Never rejects: what goes wrong is an answer.
  */
 export function createApi(context: ApiContext, more: readonly Route[] = []) {
-  const routes = [...jsonRoutes(context), ...more];
+  const routes: Route[] = [...jsonRoutes(context), ...systemRoutes(context, () => routes), ...more];
   const shell = new Shell(context, routes);
   const app = new Elysia({ name: "matyan-api", handler: { standardHostname: false } });
   for (const route of routes) {

@@ -1,21 +1,12 @@
 // Experiments: rest-api.md 1.7. A name belongs to one experiment, and a change is all or nothing (W18).
-import { MatyanError } from "../../formats/error.ts";
 import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction } from "../kv/index.ts";
 import { runsOf } from "../store/associations.ts";
 import { readTombstone } from "../store/deletion.ts";
-import {
-  createExperiment,
-  deleteExperiment,
-  type Entity,
-  listEntities,
-  type NamedKind,
-  readEntity,
-  updateNamed,
-} from "../store/entities.ts";
+import { createExperiment, deleteExperiment, type Entity, listEntities, readEntity } from "../store/entities.ts";
 import { ActivityMap } from "./activity.ts";
 import { countOf, isTrue, textOf, textOrNull, timeOrNull } from "./entityJson.ts";
-import { badRequest, invalid, notFound } from "./errors.ts";
+import { idStatus, missingNamed, named, refusingTakenNames, requireName, updateEntityOf } from "./namedEntity.ts";
 import { noteRoutes } from "./notes.ts";
 import { json } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
@@ -195,10 +186,6 @@ export function experimentRoutes(context: ApiContext): Route[] {
   ];
 }
 
-export function idStatus(id: string): ValueMap {
-  return mapOf({ id, status: "OK" });
-}
-
 function experimentJson({ id, fields }: Entity): ValueMap {
   return mapOf({
     id,
@@ -208,48 +195,4 @@ function experimentJson({ id, fields }: Entity): ValueMap {
     archived: isTrue(fields.get("is_archived")),
     creation_time: timeOrNull(fields.get("created_at")),
   });
-}
-
-/** An experiment or tag without a name could not be chosen or seen anywhere (W18). */
-export function requireName(name: string): void {
-  if (name === "") throw invalid("String should have at least 1 character");
-}
-
-export function missingNamed(kind: NamedKind, id: string): Error {
-  return notFound(`There is no ${kind} ${id}`);
-}
-
-/** Changes fields and perhaps the name of an experiment or tag, at once or not at all. */
-export async function updateEntityOf(
-  context: ApiContext,
-  kind: NamedKind,
-  id: string,
-  name: string | undefined,
-  fields: ValueMap,
-): Promise<void> {
-  const { store } = context;
-  const change = { name: name === "" ? undefined : name, fields };
-  await named(kind, id, () => refusingTakenNames(() => updateNamed(store, kind, id, change, { now: context.now() })));
-}
-
-/** Runs `work` on a record; that there is none is told as the API does. */
-export async function named<T>(kind: NamedKind, id: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof MatyanError && error.code === "not_found") throw missingNamed(kind, id);
-    throw error;
-  }
-}
-
-/** A name that is taken is a 400 for the existing clients, which know no other answer. */
-export async function refusingTakenNames<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    // The store's own conflicts (KvError) are retried by the store, and have another name.
-    if (error instanceof MatyanError && error.code === "conflict" && error.name === "MatyanError")
-      throw badRequest(error.message);
-    throw error;
-  }
 }

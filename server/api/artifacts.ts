@@ -1,0 +1,97 @@
+// Downloads of a run's files, one or all: rest-api.md 1.4, P7, S4, S5.
+import { makeZip } from "client-zip";
+import type { Value } from "../../formats/value.ts";
+import { readAttrs } from "../store/attrs.ts";
+import { type ArtifactEntry, artifactsName, artifactsOf, blobKeyOf } from "./artifactList.ts";
+import { attachment, contentType } from "./attachment.ts";
+import { notFound } from "./errors.ts";
+import type { ApiRequest } from "./request.ts";
+import { streamOf } from "./respond.ts";
+import type { ApiContext, Route } from "./route.ts";
+import { missingRun, runExists } from "./runAccess.ts";
+import { zipNames } from "./zipNames.ts";
+
+export function artifactRoutes(context: ApiContext): Route[] {
+  const { store, blobs } = context;
+
+  /** The entries of the run's artifacts: all, or the one of a path. */
+  const read = async (hash: string, path?: string): Promise<ArtifactEntry[]> =>
+    store.database.snapshot(async (tx) => {
+      const under = path === undefined ? [artifactsName] : [artifactsName, path];
+      const [exists, stored] = await Promise.all([runExists(tx, store, hash), readAttrs(tx, store, hash, under)]);
+      if (!exists) throw missingRun(hash);
+      const entries = path === undefined || stored === undefined ? stored : new Map<string, Value>([[path, stored]]);
+      return artifactsOf(entries);
+    });
+
+  /** The artifacts whose blobs are there, opened one after another. One that is missing does not spoil the others. */
+  async function* members(hash: string, artifacts: readonly ArtifactEntry[], date: Date) {
+    const names = zipNames(artifacts.map(({ path }) => path));
+    for (const [i, artifact] of artifacts.entries()) {
+      const key = blobKeyOf(hash, artifact);
+      const info = key === undefined ? undefined : await blobs.head(key);
+      const input = key === undefined || info === undefined ? undefined : await blobs.get(key);
+      if (input === undefined || info === undefined) continue;
+      yield { name: names[i]!, input: zipInput(input), lastModified: date, mode: 0o600, size: info.size };
+    }
+  }
+
+  const download = async (request: ApiRequest): Promise<Response> => {
+    const hash = request.param("run_id");
+    const path = request.query.required("path");
+    const [artifact] = await read(hash, path);
+    if (artifact === undefined) throw notFound(`The run '${hash}' has no artifact '${path}'`);
+    const key = blobKeyOf(hash, artifact);
+    const info = key === undefined ? undefined : await blobs.head(key);
+    const bytes = key === undefined || info === undefined ? undefined : await blobs.get(key);
+    if (bytes === undefined || info === undefined) throw notFound(`The file of the artifact '${path}' is not stored`);
+    return new Response(info.size === 0 ? null : streamOf(bytes, request.signal), {
+      headers: {
+        "content-type": contentType(artifact.contentType),
+        "content-disposition": attachment(artifact.name),
+        "content-length": String(info.size),
+        // The type is what whoever logged the file said: a browser must not make a page of something else.
+        "x-content-type-options": "nosniff",
+      },
+    });
+  };
+
+  return [
+    {
+      method: "GET",
+      path: "/runs/:run_id/artifacts/download",
+      summary: "One file of a run",
+      query: { path: { type: "string", description: "The artifact's path.", required: true } },
+      answer: { description: "The file.", type: "application/octet-stream" },
+      errors: [404],
+      handle: download,
+    },
+    {
+      method: "GET",
+      path: "/runs/:run_id/artifacts/download-all",
+      summary: "All files of a run as a ZIP",
+      answer: {
+        description: "A ZIP of the files, stored; files that are missing are left out.",
+        type: "application/zip",
+      },
+      errors: [404],
+      handle: async (request) => {
+        const hash = request.param("run_id");
+        const artifacts = await read(hash);
+        if (artifacts.length === 0) throw notFound(`The run '${hash}' has no artifacts`);
+        const zip = makeZip(members(hash, artifacts, new Date(context.now() * 1_000)));
+        return new Response(streamOf(zip, request.signal), {
+          headers: {
+            "content-type": "application/zip",
+            "content-disposition": attachment(`${hash}-artifacts.zip`),
+          },
+        });
+      },
+    },
+  ];
+}
+
+/** Copies of the chunks, in buffers of their own: what the ZIP writer's types ask for. */
+async function* zipInput(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for await (const chunk of chunks) yield new Uint8Array(chunk);
+}
