@@ -158,8 +158,7 @@ test("a client that does not wait for replies is no longer read from: the server
   await ingest.untilTaken(1);
   await Bun.sleep(200);
   expect(ingest.taken).toHaveLength(1);
-  // What had been read from the socket when it was paused is some MB.
-  expect(served.frontier.sockets.stats.heldBytes).toBeLessThan(40_000_000);
+  expect(served.frontier.sockets.stats.heldBytes).toBeLessThan(4_000_000);
   for (let i = 1; i <= count; i++) {
     await ingest.untilTaken(i);
     ingest.releaseOne();
