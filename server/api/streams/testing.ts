@@ -52,7 +52,9 @@ export function streamApi(store: Store, blobs: BlobStore, options: Partial<ApiCo
 }
 
 export function encodeQuery(fields: Readonly<Record<string, string | number | boolean>>): string {
-  return new URLSearchParams(Object.entries(fields).map(([name, value]) => [name, String(value)])).toString();
+  return new URLSearchParams(
+    Object.entries(fields).map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString();
 }
 
 /** The objects of a stream by their first path component; progress left out. */
