@@ -1,0 +1,101 @@
+// Streams over real connections: failures are seen, clients that leave free everything, slow ones are waited for (W1, W2).
+import { afterEach, expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+import { countingReads, makeRun, pointsOf, type ReadCounts } from "../../search/testing.ts";
+import type { Store } from "../../store/index.ts";
+import { failureOf, memoryStore } from "../../store/testing.ts";
+import { objectsOf, type StreamApi, streamApi, temporaryBlobs } from "./testing.ts";
+
+const servers: Bun.Server<undefined>[] = [];
+const sockets: Socket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const server of servers.splice(0)) await server.stop(true);
+});
+
+function serve(api: StreamApi): URL {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => api.handle(request) });
+  servers.push(server);
+  return server.url;
+}
+
+/** 600 runs with ten metrics of 100 points: some 20 MB of answer. */
+async function manyRuns(): Promise<Store> {
+  const store = await memoryStore();
+  const points = pointsOf(...Array.from({ length: 100 }, (_, i) => i / 3));
+  const sequences = Array.from({ length: 10 }, (_, i) => ({ name: `m${i}`, points }));
+  for (let i = 0; i < 600; i++) await makeRun(store, { hash: `run-${i}`, createdAt: i + 1, sequences });
+  return store;
+}
+const shared = manyRuns();
+
+async function countedApi(
+  before: (counts: ReadCounts) => void = () => {},
+): Promise<{ api: StreamApi; counts: ReadCounts }> {
+  const store = await shared;
+  const counts: ReadCounts = { snapshots: 0, open: 0, keys: 0 };
+  const database = countingReads(store.database, counts, () => before(counts));
+  return { api: streamApi({ ...store, database }, await temporaryBlobs()), counts };
+}
+
+const searches = ["run?q=", "metric?q=", "metric?q=&report_progress=false"];
+
+test("a failure inside a stream cuts the connection: the client sees an error, never a clean end (W2)", async () => {
+  for (const path of searches) {
+    const { api } = await countedApi(({ snapshots }) => {
+      if (snapshots >= 3) throw new Error("the disk is gone");
+    });
+    const response = await fetch(`${serve(api)}api/v1/rest/runs/search/${path}`);
+    expect(response.status).toBe(200);
+    expect(await failureOf(response.bytes())).toBeInstanceOf(Error);
+  }
+});
+
+test("a failure before the first byte is an error with a status", async () => {
+  const { api } = await countedApi(() => {
+    throw new Error("the disk is gone");
+  });
+  const response = await fetch(`${serve(api)}api/v1/rest/runs/search/run?q=`);
+  expect(response.status).toBe(500);
+});
+
+test("a client that leaves stops the search", async () => {
+  for (const path of searches) {
+    const { api, counts } = await countedApi();
+    const leave = new AbortController();
+    const response = await fetch(`${serve(api)}api/v1/rest/runs/search/${path}`, { signal: leave.signal });
+    await response.body?.getReader().read();
+    leave.abort();
+    await Bun.sleep(150);
+    const { keys } = counts;
+    await Bun.sleep(150);
+    expect(counts).toMatchObject({ open: 0, keys });
+  }
+});
+
+test("a client that does not read is waited for: no snapshot is open and nothing is read ahead meanwhile", async () => {
+  const { api, counts } = await countedApi();
+  const url = serve(api);
+  const socket = connect(Number(url.port), url.hostname);
+  sockets.push(socket);
+  socket.pause();
+  socket.write(`GET /api/v1/rest/runs/search/metric?q=&p=500 HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`);
+  await Bun.sleep(1_000);
+  const { keys } = counts;
+  await Bun.sleep(300);
+  expect(counts).toMatchObject({ open: 0, keys });
+  const { api: other, counts: all } = await countedApi();
+  const whole = (await (await other.get("/runs/search/metric?q=&p=500")).bytes()).length;
+  expect(whole).toBeGreaterThan(15_000_000);
+  expect(keys).toBeLessThan(all.keys / 2);
+});
+
+test("a page of many matches ends, however many more there are, and leaves nothing behind (W1)", async () => {
+  const { api, counts } = await countedApi();
+  const url = serve(api);
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => fetch(`${url}api/v1/rest/runs/search/run?limit=45`).then(objectsOf)),
+  );
+  for (const runs of answers) expect(runs.size).toBe(45);
+  expect(counts.open).toBe(0);
+});
