@@ -67,7 +67,7 @@ export function metricBatchRoutes(context: ApiContext): Route[] {
             const trace = findTrace(traces, contexts, one.name, one.context);
             if (trace === undefined) continue;
             const { iters, values } = await pointsOf(tx, hash, trace, range, density);
-            answers.push(mapOf({ name: one.name, context: contexts.get(trace.contextId) ?? new Map(), iters, values }));
+            answers.push(mapOf({ name: one.name, context: one.context, iters, values }));
           }
           return answers;
         });

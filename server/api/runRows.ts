@@ -13,25 +13,15 @@ export interface RunRow {
   readonly endTime: number | null;
   readonly isArchived: boolean;
   readonly isActive: boolean;
-  readonly experimentId: string | undefined;
 }
 
-const fields = [
-  "created_at",
-  "pending_deletion",
-  "name",
-  "finalized_at",
-  "duration",
-  "is_archived",
-  "active",
-  "experiment_id",
-];
+const fields = ["created_at", "pending_deletion", "name", "finalized_at", "duration", "is_archived", "active"];
 
 /** The rows of those `hashes` that exist and are not to be deleted, in the same order. */
 export async function readRunRows(tx: ReadTransaction, store: StoreKeys, hashes: readonly string[]): Promise<RunRow[]> {
   const rows = await readMetaFields(tx, store, hashes, fields);
   return hashes.flatMap((hash, i) => {
-    const [created, pending, name, finalized, duration, archived, active, experiment] = rows[i]!;
+    const [created, pending, name, finalized, duration, archived, active] = rows[i]!;
     const createdAt = toNumber(created);
     if (createdAt === undefined || pending === true) return [];
     return {
@@ -41,7 +31,6 @@ export async function readRunRows(tx: ReadTransaction, store: StoreKeys, hashes:
       endTime: endTimeOf(createdAt, toNumber(duration), toNumber(finalized)),
       isArchived: archived === true,
       isActive: active !== false,
-      experimentId: typeof experiment === "string" ? experiment : undefined,
     };
   });
 }

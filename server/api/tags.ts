@@ -121,7 +121,7 @@ export function tagRoutes(context: ApiContext): Route[] {
           if ((await readEntity(tx, store, "tag", id)) === undefined) throw missingNamed("tag", id);
           const names = new Map<string, Promise<Value | undefined>>();
           const experimentOf = async (row: RunRow): Promise<Value> => {
-            const experiment = row.experimentId ?? (await runExperiment(tx, store, row.hash));
+            const experiment = await runExperiment(tx, store, row.hash);
             if (experiment === undefined) return null;
             const name = names.get(experiment) ?? readField(tx, store, "experiment", experiment, "name");
             names.set(experiment, name);
