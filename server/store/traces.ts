@@ -46,25 +46,28 @@ export async function readTraces(tx: ReadTransaction, store: StoreKeys, hash: st
   return traces;
 }
 
-/** The `lastStep` of each of the sequences of a run, undefined where none is stored: one wait for all. */
-export async function readLastSteps(
+/** Type and last step of each of the sequences of a run, undefined where no whole trace is stored: one wait for all. */
+export async function readTraceHeads(
   tx: ReadTransaction,
   store: StoreKeys,
   hash: string,
   traces: readonly Pick<Trace, "contextId" | "name">[],
-): Promise<(bigint | undefined)[]> {
-  const keys = traces.map(({ contextId, name }) =>
-    runKey(store, hash, "traces", BigInt(contextId), name, "last_step"),
+): Promise<({ readonly dtype: string; readonly lastStep: bigint } | undefined)[]> {
+  const keys = traces.flatMap(({ contextId, name }) =>
+    ["dtype", "last_step"].map((field) => runKey(store, hash, "traces", BigInt(contextId), name, field)),
   );
-  return (await tx.getMany(keys)).map((bytes) => {
-    const step = bytes === undefined ? undefined : decodeValue(bytes);
-    return typeof step === "bigint" ? step : undefined;
+  const found = (await tx.getMany(keys)).map((bytes) => (bytes === undefined ? undefined : decodeValue(bytes)));
+  return traces.map((_, i) => {
+    const [dtype, lastStep] = [found[2 * i], found[2 * i + 1]];
+    return typeof dtype === "string" && typeof lastStep === "bigint" ? { dtype, lastStep } : undefined;
   });
 }
 
 export interface WriteTraceOptions {
   /** False leaves the index to a later `reindexRun`: for a run that must stay invisible until it is complete. */
   readonly index?: boolean;
+  /** True writes `last` and `lastStep` alone: for a trace whose type and index entry are stored already. */
+  readonly isKnown?: boolean;
 }
 
 /**
@@ -81,10 +84,10 @@ export async function writeTrace(
   const what = () => `sequence '${cutText(trace.name)}' (context ${trace.contextId}) of run '${cutText(hash)}'`;
   const keyOf = (field: string) =>
     checkKey(runKey(store, hash, "traces", BigInt(trace.contextId), trace.name, field), what);
-  tx.set(keyOf("dtype"), encodeValue(trace.dtype));
+  if (!options.isKnown) tx.set(keyOf("dtype"), encodeValue(trace.dtype));
   if (typeof trace.last === "number") tx.set(keyOf("last"), encodeValue(trace.last));
   else if (trace.last !== undefined && trace.last !== null)
     await (await openValues(tx, { dir: store.dirs.runs, run: hash })).put(keyOf("last"), trace.last, what);
   if (trace.lastStep !== undefined) tx.set(keyOf("last_step"), encodeValue(trace.lastStep));
-  if (options.index ?? true) addEntry(tx, store, hash, ["trace", trace.name]);
+  if ((options.index ?? true) && !options.isKnown) addEntry(tx, store, hash, ["trace", trace.name]);
 }

@@ -96,12 +96,12 @@ export class SequenceBuffer {
     return this.#next;
   }
 
-  /** Writes points and trace. `storedLastStep` is the trace's as this transaction found it. */
-  async flush(tx: Transaction, storedLastStep: bigint | undefined): Promise<void> {
+  /** Writes points and trace. `stored` is the trace as this transaction found it. */
+  async flush(tx: Transaction, stored: Pick<Trace, "dtype" | "lastStep"> | undefined): Promise<void> {
     await this.#writePoints(tx);
     // Only points that came again without a step: all is there.
     if (this.#maxStep === undefined) return;
-    const floor = storedLastStep;
+    const floor = stored?.lastStep;
     const moves = floor === undefined || this.#maxStep >= floor;
     const hasLast = this.#last !== undefined && (floor === undefined || this.#lastAt >= floor);
     const { contextId, name, hash } = this.ref;
@@ -112,7 +112,7 @@ export class SequenceBuffer {
       ...(hasLast ? { last: this.#last! } : {}),
       ...(moves ? { lastStep: BigInt(this.#maxStep) } : {}),
     };
-    await writeTrace(tx, this.#store, hash, trace);
+    await writeTrace(tx, this.#store, hash, trace, { isKnown: stored?.dtype === trace.dtype });
   }
 
   async #writePoints(tx: Transaction): Promise<void> {
