@@ -28,8 +28,8 @@ export function notFound(shown: string): ApiError {
   return new ApiError(404, "Not Found", { shown });
 }
 
-export function badRequest(message: string): ApiError {
-  return new ApiError(400, message);
+export function badRequest(message: string, shown?: string): ApiError {
+  return new ApiError(400, message, shown === undefined ? {} : { shown });
 }
 
 /** What does not fit its declaration, in pydantic's words; several faults are one text. */
@@ -90,11 +90,16 @@ export function problemOf(error: unknown): Problem {
   }
   if (error instanceof MatyanError) {
     const status = error instanceof QueryBudgetError ? 400 : statuses[error.code];
-    const shown = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
-    return { status, body: errorBody(status, error.message, error.message, shown), headers: {}, isOurs: status >= 500 };
+    const body = errorBody(status, error.message, error.message, withHint(error));
+    return { status, body, headers: {}, isOurs: status >= 500 };
   }
   const message = "Internal server error";
   return { status: 500, body: errorBody(500, message, message, message), headers: {}, isOurs: true };
+}
+
+/** What happened and what to do, for people. */
+export function withHint(error: MatyanError): string {
+  return error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
 }
 
 function errorBody(status: number, message: string, detail: Value, shown: string): ValueMap {

@@ -2,7 +2,7 @@
 import { MatyanError } from "../../formats/error.ts";
 import { mapOf, type ValueMap } from "../../formats/value.ts";
 import { type NamedKind, updateNamed } from "../store/entities.ts";
-import { type ApiError, badRequest, invalid, notFound } from "./errors.ts";
+import { type ApiError, badRequest, invalid, notFound, withHint } from "./errors.ts";
 import type { ApiContext } from "./route.ts";
 
 export function idStatus(id: string): ValueMap {
@@ -48,7 +48,7 @@ export async function refusingTakenNames<T>(work: () => Promise<T>): Promise<T> 
   } catch (error) {
     // The store's own conflicts (KvError) are retried by the store, and have another name.
     if (error instanceof MatyanError && error.code === "conflict" && error.name === "MatyanError")
-      throw badRequest(error.message);
+      throw badRequest(error.message, withHint(error));
     throw error;
   }
 }

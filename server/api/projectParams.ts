@@ -1,14 +1,15 @@
 // What parameters and sequences there are over all runs, kept up to date in pieces: the UI asks for it on nearly every page.
 //
-// Runs are taken in order of creation and cut into segments. The merged content of a segment of finished runs is kept until
-// one of its runs changes (`updated_at`), or for `keptMs`; runs under way are read each time. Memory goes with the number of
-// segments and the names in them, not with what runs hold.
+// Runs are taken in order of creation and cut into segments, of finished runs or of runs under way. The merged content of a
+// segment of finished runs is kept until one of its runs changes (`updated_at`), or for `keptMs`. Of runs under way the
+// parameters are kept in the same way, one by one, and the sequences are read each time. Memory goes with the number of
+// segments and the names in them, not with the number of runs.
 import { formatAnswer } from "../../formats/jsonAnswer.ts";
 import type { Value } from "../../formats/value.ts";
 import type { Store } from "../store/index.ts";
 import { readMetaFields } from "../store/metaFields.ts";
 import { listRuns } from "../store/runs.ts";
-import { RunsContent, readContent } from "./runsContent.ts";
+import { addSequences, RunsContent, readContent, readParams } from "./runsContent.ts";
 import type { SequenceType } from "./sequenceTypes.ts";
 
 /** Where a segment ends is a matter of its runs' hashes, so that a run that comes or goes leaves the other segments as they are. */
@@ -16,6 +17,8 @@ const meanSegment = 64;
 const longestSegment = 256;
 /** A change of a finished run that left no trace in `updated_at` is seen after this. */
 const keptMs = 30_000;
+/** At most so many runs under way have their parameters kept. */
+const keptParams = 2_000;
 /** At most so many segments are read again only for their age in one request. */
 const refreshedAtOnce = 4;
 /** An answer that took long to make is given again for some multiple of that time, but never for longer than this. */
@@ -23,22 +26,26 @@ const reuseFactor = 5;
 const cheapMs = 25;
 const longestReuseMs = 2_000;
 
-interface Segment {
+interface Kept {
   readonly content: RunsContent;
   readonly readAt: number;
 }
 
 interface Run {
   readonly hash: string;
-  /** What changes with the run's attributes; undefined for a run that is under way. */
-  readonly version: string | undefined;
+  readonly isLive: boolean;
+  /** Changes with the run's attributes. */
+  readonly version: string;
 }
 
 export class ProjectParams {
   readonly #store: Store;
   /** Milliseconds of a clock that does not jump. */
   readonly #clock: () => number;
-  #segments = new Map<string, Segment>();
+  /** Finished runs by what they are and how old. */
+  #segments = new Map<string, Kept>();
+  /** Parameters of runs under way, likewise. */
+  #live = new Map<string, Kept>();
   #running: Promise<RunsContent> | undefined;
   #last: { readonly content: RunsContent; readonly until: number } | undefined;
 
@@ -69,30 +76,54 @@ export class ProjectParams {
   async #read(): Promise<RunsContent> {
     const start = this.#clock();
     const content = new RunsContent();
-    const kept = new Map<string, Segment>();
-    let refreshed = 0;
+    const segments = new Map<string, Kept>();
+    const live = new Map<string, Kept>();
+    let refreshes = refreshedAtOnce;
     for await (const runs of this.#cut()) {
-      const key = runs.map(({ hash, version }) => `${hash} ${version}`).join("\n");
-      const isFinal = runs.every(({ version }) => version !== undefined);
-      let segment = isFinal ? this.#segments.get(key) : undefined;
-      const isOld = segment !== undefined && this.#clock() - segment.readAt > keptMs;
-      if (segment === undefined || (isOld && refreshed++ < refreshedAtOnce)) {
+      if (runs[0]!.isLive) {
+        await this.#addLive(runs, content, live);
+        continue;
+      }
+      const key = runs.map(identify).join("\n");
+      let segment = this.#segments.get(key);
+      if (segment === undefined || (this.#isOld(segment) && refreshes-- > 0)) {
         const hashes = runs.map(({ hash }) => hash);
         segment = { content: await readContent(this.#store, hashes), readAt: this.#clock() };
-        // Between two pieces of work others have their turn.
-        await new Promise((resolve) => setImmediate(resolve));
+        await othersTurn();
       }
-      if (isFinal) kept.set(key, segment);
+      segments.set(key, segment);
       content.add(segment.content);
     }
-    this.#segments = kept;
+    this.#segments = segments;
+    this.#live = live;
     const took = this.#clock() - start;
     const reuse = took < cheapMs ? 0 : Math.min(longestReuseMs, took * reuseFactor);
     this.#last = { content, until: this.#clock() + reuse };
     return content;
   }
 
-  /** All runs by time of creation, archived ones too, in segments; each run that is under way is one of its own. */
+  async #addLive(runs: readonly Run[], content: RunsContent, live: Map<string, Kept>): Promise<void> {
+    await this.#store.database.snapshot(async (tx) => {
+      for (const run of runs) {
+        const key = identify(run);
+        let params = this.#live.get(key);
+        if (params === undefined || this.#isOld(params)) {
+          params = { content: new RunsContent(), readAt: this.#clock() };
+          params.content.addParams(await readParams(tx, this.#store, run.hash));
+        }
+        if (live.size < keptParams) live.set(key, params);
+        content.add(params.content);
+        await addSequences(tx, this.#store, run.hash, content);
+      }
+    });
+    await othersTurn();
+  }
+
+  #isOld({ readAt }: Kept): boolean {
+    return this.#clock() - readAt > keptMs;
+  }
+
+  /** All runs by time of creation, archived ones too, in segments that are all live or all finished. */
   async *#cut(): AsyncGenerator<readonly Run[]> {
     let segment: Run[] = [];
     for await (const hashes of listRuns(this.#store)) {
@@ -101,12 +132,10 @@ export class ProjectParams {
       );
       for (const [i, hash] of hashes.entries()) {
         const [active, updated] = rows[i]!;
-        const run = { hash, version: active === false ? String(updated) : undefined };
-        if (run.version === undefined) {
-          if (segment.length > 0) yield segment;
+        const run = { hash, isLive: active !== false, version: String(updated) };
+        if (segment.length > 0 && segment[0]!.isLive !== run.isLive) {
+          yield segment;
           segment = [];
-          yield [run];
-          continue;
         }
         segment.push(run);
         if (segment.length < longestSegment && Bun.hash.crc32(hash) % meanSegment !== 0) continue;
@@ -116,4 +145,13 @@ export class ProjectParams {
     }
     if (segment.length > 0) yield segment;
   }
+}
+
+function identify({ hash, version }: Run): string {
+  return `${hash} ${version}`;
+}
+
+/** Between two pieces of work other requests are served. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -14,26 +14,28 @@ import { type SequenceType, typeOf } from "./sequenceTypes.ts";
 interface Branch {
   readonly members: Map<string, Node>;
   readonly replaces: boolean;
+  /** Who may change it; others make a copy. */
+  readonly owner: RunsContent | undefined;
 }
 type Node = Branch | { readonly value: Value };
 
 const systemName = "__system_params";
 
 export class RunsContent {
-  #params: Branch = { members: new Map(), replaces: false };
+  #params: Branch = { members: new Map(), replaces: false, owner: undefined };
   /** By type and name the contexts, by what tells equal ones. */
   readonly #sequences = new Map<SequenceType, Map<string, Map<string, ValueMap>>>();
 
   /** Adds what runs hold that were created after all that was added before. */
   add(later: RunsContent): void {
-    this.#params = mergeBranches(this.#params, later.#params);
+    this.#params = this.#merge(this.#params, later.#params);
     for (const [type, names] of later.#sequences)
       for (const [name, contexts] of names)
         for (const [key, context] of contexts) this.#addContext(type, name, key, context);
   }
 
   addParams(params: ValueMap): void {
-    this.#params = mergeBranches(this.#params, branchOf(params));
+    this.#params = this.#merge(this.#params, branchOf(params));
   }
 
   addSequence(type: SequenceType, name: string, context: ValueMap): void {
@@ -51,6 +53,21 @@ export class RunsContent {
     return found;
   }
 
+  /** Later values win; maps are merged name by name, and a map in place of something else is a new one. */
+  #merge(earlier: Branch, later: Branch): Branch {
+    if (later.replaces) return later;
+    if (earlier.members.size === 0) return earlier.replaces ? { ...later, replaces: true } : later;
+    const merged =
+      earlier.owner === this ? earlier : { members: new Map(earlier.members), replaces: earlier.replaces, owner: this };
+    for (const [name, node] of later.members) {
+      const before = merged.members.get(name);
+      if (before === undefined || !isBranch(node)) merged.members.set(name, node);
+      else if (isBranch(before)) merged.members.set(name, this.#merge(before, node));
+      else merged.members.set(name, { ...node, replaces: true });
+    }
+    return merged;
+  }
+
   #addContext(type: SequenceType, name: string, key: string, context: ValueMap): void {
     const names = this.#sequences.getOrInsertComputed(type, () => new Map());
     const contexts = names.getOrInsertComputed(name, () => new Map());
@@ -62,13 +79,24 @@ export class RunsContent {
 export async function readContent(store: Store, hashes: readonly string[]): Promise<RunsContent> {
   const content = new RunsContent();
   await store.database.snapshot(async (tx) => {
-    for (const hash of hashes) await addRun(tx, store, hash, content);
+    for (const hash of hashes) {
+      content.addParams(await readParams(tx, store, hash));
+      await addSequences(tx, store, hash, content);
+    }
   });
   return content;
 }
 
-async function addRun(tx: ReadTransaction, store: Store, hash: string, content: RunsContent): Promise<void> {
-  content.addParams(await readAttrsExcept(tx, store, hash, [artifactsName, systemName]));
+export function readParams(tx: ReadTransaction, store: Store, hash: string): Promise<ValueMap> {
+  return readAttrsExcept(tx, store, hash, [artifactsName, systemName]);
+}
+
+export async function addSequences(
+  tx: ReadTransaction,
+  store: Store,
+  hash: string,
+  content: RunsContent,
+): Promise<void> {
   const traces = await readTraces(tx, store, hash);
   const any = traces.some(({ contextId }) => contextId !== 0);
   const contexts = any ? await readContexts(tx, store, hash) : new Map<number, ValueMap>();
@@ -81,25 +109,11 @@ async function addRun(tx: ReadTransaction, store: Store, hash: string, content: 
 function branchOf(map: ValueMap): Branch {
   const members = new Map<string, Node>();
   for (const [name, value] of map) members.set(name, isMap(value) ? branchOf(value) : { value });
-  return { members, replaces: false };
+  return { members, replaces: false, owner: undefined };
 }
 
 function isBranch(node: Node): node is Branch {
   return "members" in node;
-}
-
-/** Later values win; maps are merged name by name, and a map in place of something else is a new one. */
-function mergeBranches(earlier: Branch, later: Branch): Branch {
-  if (later.replaces || earlier.members.size === 0)
-    return { members: later.members, replaces: later.replaces || earlier.replaces };
-  const members = new Map(earlier.members);
-  for (const [name, node] of later.members) {
-    const before = members.get(name);
-    if (before === undefined || !isBranch(node)) members.set(name, node);
-    else if (isBranch(before)) members.set(name, mergeBranches(before, node));
-    else members.set(name, { members: node.members, replaces: true });
-  }
-  return { members, replaces: earlier.replaces };
 }
 
 function plain(node: Node): Value {
