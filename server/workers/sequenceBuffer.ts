@@ -73,15 +73,15 @@ export class SequenceBuffer {
   }
 
   /**
-   * The rule of a trace, folded: the point of the highest step is the last one, of equal steps the later. A value of null
-   * moves the step but not the value.
+   * The rule of a trace, folded: the point of the highest step gives type and last value, of equal steps the later. A value
+   * of null moves the step but not the value.
    */
   #note(point: BufferedPoint): void {
     const { step, last } = point;
-    this.#dtype = point.dtype;
     if (this.#next !== undefined && BigInt(step) >= this.#next) this.#next = BigInt(step) + 1n;
     if (this.#maxStep !== undefined && step < this.#maxStep) return;
     this.#maxStep = step;
+    this.#dtype = point.dtype;
     if (last === null) return;
     this.#last = last;
     this.#lastAt = step;
@@ -102,7 +102,7 @@ export class SequenceBuffer {
     // Only points that came again without a step: all is there.
     if (this.#maxStep === undefined) return;
     const floor = stored?.lastStep;
-    const moves = floor === undefined || this.#maxStep >= floor;
+    if (floor !== undefined && this.#maxStep < floor) return;
     const hasLast = this.#last !== undefined && (floor === undefined || this.#lastAt >= floor);
     const { contextId, name, hash } = this.ref;
     const trace: Trace = {
@@ -110,7 +110,7 @@ export class SequenceBuffer {
       name,
       dtype: this.#dtype,
       ...(hasLast ? { last: this.#last! } : {}),
-      ...(moves ? { lastStep: BigInt(this.#maxStep) } : {}),
+      lastStep: BigInt(this.#maxStep),
     };
     await writeTrace(tx, this.#store, hash, trace, { isKnown: stored?.dtype === trace.dtype });
   }
