@@ -1,10 +1,13 @@
 // Which part of the process answers a request: on the API port everything, on the frontier port what clients send to.
+import type { Registry } from "./api/prometheus.ts";
 import type { Connection, Frontier } from "./frontier/index.ts";
 import type { Readiness } from "./health.ts";
 import type { UiSite } from "./ui/site.ts";
 
 export type Answer = Promise<Response | undefined> | Response | undefined;
 export type Door = (request: Request, server: Bun.Server<Connection>) => Answer;
+
+const metricsType = "text/plain; version=0.0.4; charset=utf-8";
 
 /** The REST API with health, metrics and its documents. */
 export interface ApiHandler {
@@ -29,11 +32,10 @@ export interface FrontierDoorParts {
   readonly frontier: Frontier;
   readonly ready: () => Promise<Readiness>;
   readonly version: string;
-  /** Prometheus text. */
-  readonly metrics: () => Promise<Response> | Response;
+  readonly registry: Registry;
 }
 
-export function frontierDoor({ frontier, ready, version, metrics }: FrontierDoorParts): Door {
+export function frontierDoor({ frontier, ready, version, registry }: FrontierDoorParts): Door {
   return async (request, server) => {
     const url = new URL(request.url);
     const answer = frontier.answer(request, url, server);
@@ -50,13 +52,13 @@ export function frontierDoor({ frontier, ready, version, metrics }: FrontierDoor
       case "/api/v1/rest/version/":
         return withRequestId(Response.json({ version, component: "frontier" }));
       case "/metrics/":
-        return withRequestId(await metrics());
+        return withRequestId(new Response(registry.render(), { headers: { "content-type": metricsType } }));
     }
     return notFound();
   };
 }
 
-export function readinessResponse(readiness: Readiness): Response {
+function readinessResponse(readiness: Readiness): Response {
   return Response.json(readiness, { status: readiness.status === "ok" ? 200 : 503 });
 }
 

@@ -1,13 +1,20 @@
 // One process that is the whole system: REST API, frontier, apply loop, artifacts and web UI over one data folder.
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { messageOf } from "../formats/error.ts";
 import manifest from "../package.json" with { type: "json" };
-import type { Config, ServeSettings } from "./config.ts";
-import { apiDoor, frontierDoor, readinessResponse } from "./doors.ts";
-import { type EmbeddedStack, openEmbeddedStack } from "./embedded.ts";
+import { createApi } from "./api/app.ts";
+import { ApiMetrics } from "./api/metrics.ts";
+import type { ApiContext } from "./api/route.ts";
+import { streamRoutes } from "./api/streamRoutes.ts";
+import { encodeKey } from "./blobs/folderNames.ts";
+import type { ApiSettings, Config, ServeSettings } from "./config.ts";
+import { apiDoor, frontierDoor } from "./doors.ts";
+import { type EmbeddedStack, embeddedPaths, openEmbeddedStack } from "./embedded.ts";
 import { Frontier, readSecret } from "./frontier/index.ts";
 import { createReadiness } from "./health.ts";
 import { type Listener, type ListenOptions, listen } from "./listen.ts";
+import { addReadings, frontierMetrics } from "./processMetrics.ts";
 import { lockDataFolder } from "./serveLock.ts";
 import { resumeDeletes } from "./store/deletion.ts";
 import { resumeUnfinished } from "./store/entities.ts";
@@ -17,12 +24,14 @@ import { ApplyLoop } from "./workers/apply.ts";
 export type Role = "all" | "api" | "frontier";
 
 export interface ServeOptions {
-  readonly config: Config & ServeSettings;
+  readonly config: Config & ServeSettings & ApiSettings;
   readonly role?: Role;
   /** A folder with the built UI or its wheel; by default the installed one. */
   readonly ui?: string | undefined;
   /** Told of what went wrong without an answer to carry it. */
   readonly warn?: (text: string) => void;
+  /** Takes lines of JSON about requests, as LOG_LEVEL says. */
+  readonly log?: (line: string) => void;
   /** Seconds since the epoch. */
   readonly now?: () => number;
 }
@@ -82,6 +91,7 @@ class ServerProcess {
   readonly #options: ServeOptions;
   readonly #stack: EmbeddedStack;
   readonly #frontier: Frontier;
+  readonly #metrics: ApiMetrics;
   readonly #warn: (text: string) => void;
   readonly #now: () => number;
   readonly #listeners: Listener[] = [];
@@ -98,7 +108,10 @@ class ServerProcess {
     this.loop = new ApplyLoop(store, blobs);
     const { uploadOrigin, presignExpirySeconds, maxUploadBytes } = config;
     const uploads = { store, blobs, secret, uploadOrigin, presignExpirySeconds, maxUploadBytes };
-    this.#frontier = new Frontier({ ingest: this.loop, now, warn, ...uploads });
+    this.#metrics = new ApiMetrics({ isCounting: config.metricsEnabled });
+    const { registry } = this.#metrics;
+    this.#frontier = new Frontier({ ingest: this.loop, now, warn, metrics: frontierMetrics(registry), ...uploads });
+    addReadings(registry, this.#frontier, this.loop);
   }
 
   async open(): Promise<void> {
@@ -106,15 +119,15 @@ class ServerProcess {
     const { host, port, frontierPort } = config;
     const { store, blobs } = this.#stack;
     const ready = createReadiness(store, blobs);
-    const api = createApiHandler(ready);
     if (role !== "frontier") {
       this.ui = await UiSite.open(config.dataDir, ui);
+      const api = this.#createApi(ready);
       const door = apiDoor(api, role === "all" ? this.#frontier : undefined, this.ui);
       this.apiAddress = this.#listen({ host, port, portOption: "--port", door });
     }
     if (role !== "api") {
-      const metrics = () => api.handle(new Request("http://localhost/metrics/"));
-      const door = frontierDoor({ frontier: this.#frontier, ready, version: manifest.version, metrics });
+      const { registry } = this.#metrics;
+      const door = frontierDoor({ frontier: this.#frontier, ready, version: manifest.version, registry });
       this.frontierAddress = this.#listen({ host, port: frontierPort, portOption: "--frontier-port", door });
     }
     this.#background = this.#finishLeftovers();
@@ -137,6 +150,24 @@ class ServerProcess {
 
   async closeListeners(): Promise<void> {
     for (const listener of this.#listeners.splice(0)) await within(listener.close(), 500);
+  }
+
+  #createApi(ready: ApiContext["ready"] & object) {
+    const { config, log } = this.#options;
+    const { store, blobs } = this.#stack;
+    const { blobs: folder } = embeddedPaths(config);
+    const context: ApiContext = {
+      store,
+      blobs,
+      config,
+      ingest: this.loop,
+      now: this.#now,
+      metrics: this.#metrics,
+      bucketUri: (key) => (key === "" ? "" : pathToFileURL(join(folder, ...encodeKey(key))).href),
+      ready,
+      ...(log && { log }),
+    };
+    return createApi(context, streamRoutes(context));
   }
 
   #listen(options: Pick<ListenOptions, "host" | "port" | "portOption" | "door">): string {
@@ -170,15 +201,4 @@ async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function createApiHandler(ready: ReturnType<typeof createReadiness>) {
-  return {
-    handle: async (request: Request) => {
-      const path = new URL(request.url).pathname.replace(/\/?$/, "/");
-      if (path === "/health/live/") return Response.json({ status: "ok" });
-      if (path === "/health/ready/") return readinessResponse(await ready());
-      return Response.json({ detail: "Not Found" }, { status: 404 });
-    },
-  };
 }

@@ -1,7 +1,8 @@
 // `matyan serve`: the whole system in one process, until it is told to stop.
 import { Option } from "commander";
-import { processEnvironment, readServeSettings } from "../../server/config.ts";
+import { processEnvironment, readApiSettings, readServeSettings } from "../../server/config.ts";
 import { type Role, type RunningServer, startServer } from "../../server/serve.ts";
+import { LineBuffer } from "../lineBuffer.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { countBetween } from "./options.ts";
 
@@ -24,7 +25,8 @@ data folder; other commands may use it meanwhile.
 
 Environment: MATYAN_HOST, MATYAN_PORT, MATYAN_FRONTIER_PORT; S3_PRESIGN_EXPIRY (seconds that an upload URL is good,
 3600), MATYAN_UPLOAD_ORIGIN (scheme://host:port of upload URLs, else the address that the client used),
-MATYAN_MAX_UPLOAD_BYTES.`;
+MATYAN_MAX_UPLOAD_BYTES; CORS_ORIGINS, BLOB_URI_SECRET, METRICS_ENABLED; LOG_LEVEL: with info, a line of JSON on stderr
+for each request (the default unless stderr is a terminal).`;
 
 export const define: Define = (command) => {
   const port = countBetween(0, 65_535);
@@ -43,11 +45,16 @@ export const define: Define = (command) => {
 };
 
 async function serve({ out, config, signal }: Context, options: Options): Promise<void> {
-  const settings = readServeSettings(processEnvironment());
+  const environment = processEnvironment();
+  const settings = readServeSettings(environment);
+  // A person at a terminal wants to see what is wrong, not every request.
+  const api = readApiSettings({ LOG_LEVEL: out.terminal.stderr ? "error" : undefined, ...environment });
+  const requests = new LineBuffer(out.rawError);
   const server = await startServer({
     config: {
       ...config,
       ...settings,
+      ...api,
       host: options.host ?? settings.host,
       port: options.port ?? settings.port,
       frontierPort: options.frontierPort ?? settings.frontierPort,
@@ -55,6 +62,7 @@ async function serve({ out, config, signal }: Context, options: Options): Promis
     role: options.role,
     ui: options.ui,
     warn: out.warn,
+    log: (line) => requests.add(line),
   });
   const host = options.host ?? settings.host;
   for (const line of greeting(server, host, config.dataDir)) out.info(line);
@@ -70,6 +78,7 @@ async function serve({ out, config, signal }: Context, options: Options): Promis
   out.info("Stopping: what was taken is stored and acknowledged first.");
   out.flush();
   await server.stop();
+  requests.flush();
 }
 
 function greeting(server: RunningServer, host: string, dataDir: string): string[] {

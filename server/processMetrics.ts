@@ -1,0 +1,52 @@
+// What the frontier and the apply loop add to the metrics of the process (pipeline.md 4.6, and ours).
+import { type IngestType, ingestTypes } from "../formats/messages/index.ts";
+import type { Registry } from "./api/prometheus.ts";
+import type { Frontier, FrontierMetrics } from "./frontier/index.ts";
+import type { ApplyLoop } from "./workers/apply.ts";
+
+const durations = [1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
+
+export function frontierMetrics(registry: Registry): FrontierMetrics {
+  const known = new Set<string>(ingestTypes satisfies readonly IngestType[]);
+  let active = 0;
+  registry.gauge("matyan_ws_connections_active", "Open WebSocket connections.", () => active);
+  const messages = registry.counter("matyan_ws_messages_total", "Valid messages by type.", ["message_type"]);
+  const seconds = registry.histogram(
+    "matyan_ws_connection_duration_seconds",
+    "How long connections lasted.",
+    durations,
+  );
+  const refused = registry.counter("matyan_ws_frames_refused_total", "Frames answered with an error.");
+  return {
+    opened: () => {
+      active++;
+    },
+    closed: (lasted) => {
+      active--;
+      seconds.observe([], lasted);
+    },
+    message: (type) => messages.add([known.has(type) ? type : "other"]),
+    refused: () => refused.add([]),
+  };
+}
+
+/** Readings, taken when somebody asks. */
+export function addReadings(registry: Registry, frontier: Frontier, loop: ApplyLoop): void {
+  const gauge = (name: string, help: string, read: () => number) => registry.gauge(`matyan_${name}`, help, read);
+  const counter = (name: string, help: string, read: () => number) =>
+    registry.readCounter(`matyan_${name}`, help, read);
+  gauge("ws_held_bytes", "Bytes of frames that have no reply yet.", () => frontier.sockets.stats.heldBytes);
+  gauge("apply_queue_messages", "Messages that wait to be stored.", () => loop.stats.queued);
+  gauge("apply_queue_bytes", "Their size, as estimated.", () => loop.stats.queuedBytes);
+  gauge("apply_waiting_submissions", "Frames that wait for room in the queue.", () => loop.stats.waiting);
+  gauge(
+    "apply_last_round_seconds",
+    "From the first message of the last round to durable.",
+    () => loop.stats.lastCommitMs / 1_000,
+  );
+  counter("apply_messages_applied_total", "Messages stored.", () => loop.stats.applied);
+  counter("apply_messages_refused_total", "Messages refused.", () => loop.stats.refused);
+  counter("apply_messages_dropped_total", "Messages for deleted runs.", () => loop.stats.dropped);
+  counter("apply_rounds_failed_total", "Rounds that the store failed on.", () => loop.stats.failed);
+  counter("apply_commits_total", "Durable commits.", () => loop.stats.commits);
+}
