@@ -12,7 +12,7 @@ const withoutDevtools: BunPlugin = {
 };
 
 /** Files that run in threads of their own: an executable must be told of them. */
-const workers: readonly string[] = [];
+const workers: readonly string[] = ["server/archive/tensorboard/segmentWorker.ts"];
 
 const outfile = resolve(process.argv[2] ?? "dist/matyan");
 const result = await Bun.build({

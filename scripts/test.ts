@@ -50,11 +50,19 @@ if (paths.length === 0) {
   await check("lint and format (biome)", ["node_modules/.bin/biome", "check", "."]);
 }
 console.log("== tests (bun test)");
-const clean = await run([process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`, ...paths]);
+const clean = await run([
+  process.execPath,
+  "test",
+  "--timeout=60000",
+  "--reporter=junit",
+  `--reporter-outfile=${report}`,
+  ...paths,
+]);
 const before = tally.failed.length;
 const counted = await countCases(report);
 // A crash, or an error outside any test, fails the run without a failed case.
-if (!counted || (!clean && tally.failed.length === before)) tally.failed.push("bun test ended with an error outside any test");
+if (!counted || (!clean && tally.failed.length === before))
+  tally.failed.push("bun test ended with an error outside any test");
 rmSync(folder, { recursive: true });
 
 for (const name of tally.skipped) console.log(`skipped: ${name}`);

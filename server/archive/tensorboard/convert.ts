@@ -87,7 +87,8 @@ export async function convertTensorboard(options: ConvertOptions): Promise<Conve
     ...(options.now === undefined ? {} : { now: options.now }),
     ...(options.durable === undefined ? {} : { durable: options.durable }),
   });
-  const experiment = await writeExperiment(archive, options);
+  const experiment =
+    options.experiment === undefined ? undefined : { id: experimentId(options.experiment), name: options.experiment };
   const workers = options.workers ?? (bytes < worthWorkers ? 1 : Math.min(2, availableParallelism()));
   const arena = new Arena();
   using workshop = workers === 1 ? singleWorkshop(arena) : poolWorkshop(workers, arena);
@@ -104,6 +105,7 @@ export async function convertTensorboard(options: ConvertOptions): Promise<Conve
     await line.add(run, indexed);
   }
   const reports = await line.finish();
+  if (experiment !== undefined) await writeExperiment(archive, experiment, line.times);
   const damage = reports.flatMap(({ files }) => files.filter(({ losses }) => losses > 0));
   if (options.strict && (damage.length > 0 || unreadable.length > 0)) throw damageError(damage, unreadable);
   signal.throwIfAborted();
@@ -133,15 +135,20 @@ interface Experiment {
   readonly name: string;
 }
 
-async function writeExperiment(archive: ArchiveWriter, options: ConvertOptions): Promise<Experiment | undefined> {
-  const name = options.experiment;
-  if (name === undefined) return undefined;
-  const id = experimentId(name);
-  const now = (options.now?.() ?? new Date()).getTime() / 1000;
+/** Its times are those of its runs, so that converting the same logs again gives the same experiment. */
+async function writeExperiment(archive: ArchiveWriter, { id, name }: Experiment, times: TimeSpan): Promise<void> {
   const description = "Imported from TensorBoard";
-  const fields = { id, name, description, is_archived: false, created_at: now, updated_at: now };
-  await archive.entity("experiment", mapOf(fields));
-  return { id, name };
+  const { first, last } = times;
+  await archive.entity(
+    "experiment",
+    mapOf({ id, name, description, is_archived: false, created_at: first, updated_at: last }),
+  );
+}
+
+/** Seconds since the epoch. */
+interface TimeSpan {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** A UUID made of the name (version 8, RFC 9562): importing twice gives one experiment, not two. */
@@ -171,6 +178,7 @@ class AssemblyLine {
   /** Oldest first. A run's last entry closes it. */
   readonly #pending: { open: OpenRun; work: { task: Task; outcome: Promise<Outcome> } | undefined }[] = [];
   readonly #reports: RunReport[] = [];
+  #times: TimeSpan = { first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY };
 
   constructor(archive: ArchiveWriter, workshop: Workshop, experiment: Experiment | undefined, options: ConvertOptions) {
     this.#archive = archive;
@@ -190,6 +198,11 @@ class AssemblyLine {
     }
     this.#pending.push({ open, work: undefined });
     while (this.#pending.length >= this.#workshop.capacity) await this.#takeOldest();
+  }
+
+  /** From the first event of all runs to the last; known after `finish`. */
+  get times(): TimeSpan {
+    return this.#times;
   }
 
   async finish(): Promise<readonly RunReport[]> {
@@ -216,7 +229,9 @@ class AssemblyLine {
 
   async #closeRun(open: OpenRun): Promise<void> {
     const { writer, run, indexed, tally } = open;
-    await writer.json("run.json", runDocument(run, tally, this.#experiment));
+    const times = timesOf(run, tally);
+    this.#times = { first: Math.min(this.#times.first, times.first), last: Math.max(this.#times.last, times.last) };
+    await writer.json("run.json", runDocument(run, times, this.#experiment));
     await writer.json("attrs.json", indexed.attributes);
     await writer.json("contexts.json", mapOf({ "0": new Map() }));
     const traces = traceList(indexed, tally);
@@ -246,10 +261,12 @@ async function* inTurn(...parts: Uint8Array[]): AsyncGenerator<Uint8Array> {
 }
 
 /** Times of a run without points are those of its first file. */
-function runDocument(run: LoggedRun, tally: Tally, experiment: Experiment | undefined): Value {
-  const known = Number.isFinite(tally.firstTime) && Number.isFinite(tally.lastTime);
-  const first = known ? tally.firstTime : run.files[0]!.modified;
-  const last = known ? tally.lastTime : first;
+function timesOf(run: LoggedRun, { firstTime, lastTime }: Tally): TimeSpan {
+  const known = Number.isFinite(firstTime) && Number.isFinite(lastTime);
+  return known ? { first: firstTime, last: lastTime } : { first: run.files[0]!.modified, last: run.files[0]!.modified };
+}
+
+function runDocument(run: LoggedRun, { first, last }: TimeSpan, experiment: Experiment | undefined): Value {
   return mapOf({
     name: run.name,
     description: "Imported from TensorBoard",
