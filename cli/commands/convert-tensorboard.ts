@@ -35,10 +35,24 @@ export const define: Define = (command) => {
         const report = await convertTensorboard({ logdir, out: archive, ...options, progress, signal });
         for (const warning of warningsOf(report)) out.warn(warning);
         printReport(out, report);
-        out.record(report);
+        out.record(toJson(report));
       }),
     );
 };
+
+/** The `--json` object; shape in docs/json.md. */
+function toJson({ archive, runs, unreadable, totals }: ConvertReport): object {
+  const { blobBytes, lostBytes, ...counts } = totals;
+  return {
+    archive,
+    runs: runs.map(({ files, ...run }) => ({
+      ...run,
+      files: files.map(({ lostBytes: lost, ...file }) => ({ ...file, lost_bytes: lost })),
+    })),
+    unreadable,
+    totals: { ...counts, blob_bytes: blobBytes, lost_bytes: lostBytes },
+  };
+}
 
 const listedPerFile = 3;
 
