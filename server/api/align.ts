@@ -2,7 +2,8 @@
 import { StreamEncoder, type StreamNode } from "../../formats/stream.ts";
 import type { ReadTransaction } from "../kv/index.ts";
 import { isNumeric, RunReader, type RunTrace, rest, type Step, sameValue } from "../search/index.ts";
-import { floatsAt, readFloats } from "../store/floatColumns.ts";
+import { floatsAt, readFloats, sampleFloats } from "../store/floatColumns.ts";
+import { DrawnPoints } from "./drawnPoints.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { type BodyOf, dictionary, list, object, type Reader, readBody, text } from "./schema.ts";
 import { answerFrames } from "./streams/answer.ts";
@@ -42,7 +43,7 @@ const alignBody = object({
 type AlignBody = BodyOf<typeof alignBody.fields>;
 type AlignTrace = AlignBody["runs"][number]["traces"][number];
 
-export function alignRoutes(context: ApiContext): readonly Route[] {
+export function alignRoutes(context: ApiContext, drawn: DrawnPoints): readonly Route[] {
   return [
     {
       method: "POST",
@@ -52,7 +53,8 @@ export function alignRoutes(context: ApiContext): readonly Route[] {
       answer: { description: "A tree stream of lists by run hash.", type: "application/octet-stream" },
       handle: async (request) => {
         const body = await readBody(request, alignBody);
-        return answerFrames(request, context.store, (tx) => frames(tx, context, body));
+        const known = DrawnPoints.isBrowser(request) ? drawn : undefined;
+        return answerFrames(request, context.store, (tx) => frames(tx, context, body, known));
       },
     },
   ];
@@ -63,6 +65,7 @@ async function* frames(
   tx: ReadTransaction,
   { store }: ApiContext,
   body: AlignBody,
+  drawn: DrawnPoints | undefined,
 ): AsyncGenerator<Step<Uint8Array>, void> {
   const encoder = new StreamEncoder();
   const asked = new Map<string, AlignTrace[]>();
@@ -73,7 +76,10 @@ async function* frames(
     const stored = (await (await reader.open(hash))?.traces()) ?? [];
     encoder.entry([hash], []);
     for (let i = 0; i < traces.length; i++) {
-      encoder.entry([hash, BigInt(i)], await alignTrace(reader, hash, stored, traces[i]!, body.align_by));
+      encoder.entry(
+        [hash, BigInt(i)],
+        await alignTrace(reader, hash, stored, traces[i]!, body.align_by, drawn?.of(hash)),
+      );
       if (encoder.length > 1_000_000) yield encoder.finish();
     }
     yield encoder.finish();
@@ -81,22 +87,34 @@ async function* frames(
   }
 }
 
-/** The x metric at the steps of the trace up to the last that was drawn; null where there is no such metric. */
+/**
+ * The x metric at the steps of the trace up to the last that was drawn, at those `points` that were drawn where their number is
+ * known; null where there is no such metric.
+ */
 async function alignTrace(
   { tx, store }: RunReader,
   hash: string,
   stored: readonly RunTrace[],
   { name, context, slice: [, last] }: AlignTrace,
   alignBy: string,
+  points: number | undefined,
 ): Promise<StreamNode> {
   const find = (wanted: string) =>
     stored.find((trace) => trace.name === wanted && isNumeric(trace) && sameValue(trace.context, context));
   const trace = find(name);
   const x = find(alignBy);
   if (trace === undefined || x === undefined) return treeOf({ name, context, x_axis_values: null, x_axis_iters: null });
-  const range = last > 0n ? { to: last } : {};
-  const all = await readFloats(tx, store, { hash, contextId: x.contextId, name: x.name }, range, mostPoints);
-  const { found } = await floatsAt(tx, store, { hash, contextId: trace.contextId, name }, all.steps);
+  const to = last > 0n ? last : undefined;
+  const own = { hash, contextId: trace.contextId, name };
+  const other = { hash, contextId: x.contextId, name: x.name };
+  if (points !== undefined) {
+    const { steps } = await sampleFloats(tx, store, own, points, to);
+    const { values, found } = await floatsAt(tx, store, other, steps);
+    const at = (_: number, i: number) => found[i] === true;
+    return treeOf({ name, context, x_axis_values: values.filter(at), x_axis_iters: steps.filter(at) });
+  }
+  const all = await readFloats(tx, store, other, to === undefined ? {} : { to }, mostPoints);
+  const { found } = await floatsAt(tx, store, own, all.steps);
   const at = (_: number, i: number) => found[i] === true;
   return treeOf({ name, context, x_axis_values: all.values.filter(at), x_axis_iters: all.steps.filter(at) });
 }

@@ -9,6 +9,7 @@ import { type Choice, totalRange, usedRange, writeValues } from "./customSteps.t
 import type { ApiRequest } from "./request.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { answerFrames } from "./streams/answer.ts";
+import { countAccess } from "./streams/countAccess.ts";
 import { indexParameters, queryParameters, recordParameters } from "./streams/parameters.ts";
 import { Progress } from "./streams/progress.ts";
 import { propsOf, treeOf } from "./streams/runParts.ts";
@@ -48,14 +49,15 @@ export function readChoice({ query }: ApiRequest, scope: CustomScope): Choice {
 
 async function* frames(
   tx: ReadTransaction,
-  { store, now }: ApiContext,
+  { store, now, metrics }: ApiContext,
   query: PreparedQuery,
   progress: Progress,
   write: (reader: RunReader, encoder: StreamEncoder, found: FoundSequences) => AsyncGenerator<Uint8Array, void>,
 ): AsyncGenerator<Step<Uint8Array>, void> {
   const reader = new RunReader(tx, store);
   const encoder = new StreamEncoder();
-  for await (const step of findSequences(reader, query, now())) {
+  const onAccess = countAccess(metrics, "iter_matching_sequences");
+  for await (const step of findSequences(reader, query, { now: now(), onAccess })) {
     if (step === rest) yield rest;
     else {
       yield* write(reader, encoder, step);

@@ -4,9 +4,11 @@ import type { ReadTransaction } from "../kv/index.ts";
 import { type PreparedQuery, prepareQuery } from "../query/index.ts";
 import { findSequences, isNumeric, type Run, RunReader, type RunTrace, rest, type Step } from "../search/index.ts";
 import { type FloatColumns, floatsAt, sampleFloats } from "../store/floatColumns.ts";
+import { DrawnPoints } from "./drawnPoints.ts";
 import type { ApiRequest } from "./request.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { answerFrames } from "./streams/answer.ts";
+import { countAccess } from "./streams/countAccess.ts";
 import { queryParameters } from "./streams/parameters.ts";
 import { Progress } from "./streams/progress.ts";
 import { propsOf, treeOf } from "./streams/runParts.ts";
@@ -22,9 +24,11 @@ interface Sampling {
   /** Name of the metric to use as x. */
   readonly xAxis: string | undefined;
   readonly skipSystem: boolean;
+  /** Where to note what was given to a browser. */
+  readonly drawn: DrawnPoints | undefined;
 }
 
-export function searchMetricRoutes(context: ApiContext): readonly Route[] {
+export function searchMetricRoutes(context: ApiContext, drawn: DrawnPoints): readonly Route[] {
   return [
     {
       method: "GET",
@@ -39,12 +43,12 @@ export function searchMetricRoutes(context: ApiContext): readonly Route[] {
       },
       answer: { description: "A tree stream of runs by hash.", type: "application/octet-stream" },
       errors: [400],
-      handle: (request) => handle(context, request),
+      handle: (request) => handle(context, drawn, request),
     },
   ];
 }
 
-function handle(context: ApiContext, request: ApiRequest): Promise<Response> {
+function handle(context: ApiContext, drawn: DrawnPoints, request: ApiRequest): Promise<Response> {
   const { query } = request;
   const prepared = prepareQuery(query.string("q", ""), { scope: "metric", timezoneOffset: request.timezoneOffset });
   query.int("trace_chunk_size", 10);
@@ -52,6 +56,7 @@ function handle(context: ApiContext, request: ApiRequest): Promise<Response> {
     points: Math.min(query.int("p", 50), mostPoints),
     xAxis: query.string("x_axis"),
     skipSystem: query.bool("skip_system", true),
+    drawn: DrawnPoints.isBrowser(request) ? drawn : undefined,
   };
   const progress = new Progress(query.bool("report_progress", true));
   return answerFrames(request, context.store, (tx) => frames(tx, context, prepared, sampling, progress), progress);
@@ -59,7 +64,7 @@ function handle(context: ApiContext, request: ApiRequest): Promise<Response> {
 
 async function* frames(
   tx: ReadTransaction,
-  { store, now }: ApiContext,
+  { store, now, metrics }: ApiContext,
   query: PreparedQuery,
   sampling: Sampling,
   progress: Progress,
@@ -67,7 +72,8 @@ async function* frames(
   const reader = new RunReader(tx, store);
   const encoder = new StreamEncoder();
   let isFirst = true;
-  for await (const step of findSequences(reader, query, now())) {
+  const onAccess = countAccess(metrics, "metric_search");
+  for await (const step of findSequences(reader, query, { now: now(), onAccess })) {
     if (step === rest) {
       yield rest;
       continue;
@@ -75,6 +81,7 @@ async function* frames(
     if (isFirst && step.total > 0) yield progress.frame(0, step.total);
     isFirst = false;
     yield progress.changed(step.checked, step.total);
+    sampling.drawn?.remember(step.run.hash, sampling.points);
     yield* encodeRun(encoder, reader, step.run, step.traces, sampling);
   }
   yield progress.end();

@@ -16,6 +16,7 @@ import { firstFloats } from "../store/floatColumns.ts";
 import type { ApiRequest } from "./request.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { answerFrames } from "./streams/answer.ts";
+import { countAccess } from "./streams/countAccess.ts";
 import { queryParameters } from "./streams/parameters.ts";
 import { Progress } from "./streams/progress.ts";
 import { lastOf, lastStepOf, noParams, propsOf, treeOf } from "./streams/runParts.ts";
@@ -56,6 +57,7 @@ function handle(context: ApiContext, request: ApiRequest): Promise<Response> {
     limit: query.int("limit", 0),
     offset: query.string("offset", ""),
     now: context.now(),
+    onAccess: countAccess(context.metrics, "run_search"),
   };
   const parts: Parts = {
     skipSystem: query.bool("skip_system", true),

@@ -1,6 +1,6 @@
 // Run search: the runs that match a query, in order, from an offset on, up to a limit.
-import { type PreparedQuery, QueryEvaluator } from "../query/index.ts";
-import { createdPosition } from "../store/indexPages.ts";
+import { type Access, type PreparedQuery, QueryEvaluator } from "../query/index.ts";
+import { countTerm, createdPosition } from "../store/indexPages.ts";
 import { accessFor, candidateRuns, matchingRuns, type Walk } from "./matchRuns.ts";
 import {
   compareBy,
@@ -24,6 +24,8 @@ export interface FindRuns {
   readonly offset?: string | undefined;
   /** Seconds since the epoch. */
   readonly now: number;
+  /** Told how the runs are got at. */
+  readonly onAccess?: ((access: Access) => void) | undefined;
 }
 
 export interface FoundRun {
@@ -60,11 +62,13 @@ export async function* findRuns(reader: RunReader, search: FindRuns): AsyncGener
   const creation = order.length === 1 ? creationOrder(order) : undefined;
   const wanted = creation === undefined ? undefined : (limit ?? walkFrom);
   const access = await accessFor(query, reader.tx, reader.store, wanted);
-  if (access.kind === "walk" && creation !== undefined) {
+  const walks = creation !== undefined && (access.kind === "walk" || (await walksSooner(reader, access, limit)));
+  search.onAccess?.(walks ? { ...access, kind: "walk" } : access);
+  if (walks) {
     const position = behind && createdPosition(reader.store, behind.createdAt, behind.hash);
     const walk: Walk = { newestFirst: creation.newestFirst, behind: position };
     let found = 0;
-    for await (const group of candidateRuns(reader, access, walk)) {
+    for await (const group of candidateRuns(reader, { ...access, kind: "walk" }, walk)) {
       for (const run of await matchingRuns(evaluator, group)) {
         yield { run, position: ++found, total: limit ?? 0 };
         if (found === limit) return;
@@ -94,4 +98,17 @@ export async function* findRuns(reader: RunReader, search: FindRuns): AsyncGener
     }
     yield rest;
   }
+}
+
+/**
+ * Whether `limit` matches are found sooner by walking through all runs than by looking at every candidate: when candidates
+ * are so common that a walk meets enough of them.
+ */
+async function walksSooner({ tx, store }: RunReader, access: Access, limit: number | undefined): Promise<boolean> {
+  const { kind, estimate } = access;
+  if (kind !== "candidates" || estimate <= (limit ?? 0)) return false;
+  const most = Math.floor(
+    Math.min(2 * estimate, limit === undefined ? Number.POSITIVE_INFINITY : estimate ** 2 / limit),
+  );
+  return (await countTerm(tx, store, ["created_at"], most + 1)) <= most;
 }

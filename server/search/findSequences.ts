@@ -1,5 +1,5 @@
 // Searches over sequences: runs with those of their sequences that match.
-import { type PreparedQuery, planQuery, QueryEvaluator, type Scope } from "../query/index.ts";
+import { type Access, type PreparedQuery, planQuery, QueryEvaluator, type Scope } from "../query/index.ts";
 import { accessFor, candidateRuns, matchingSequences } from "./matchRuns.ts";
 import { isNumeric, type Run, type RunReader, type RunTrace } from "./runReader.ts";
 import { rest, type Step } from "./snapshots.ts";
@@ -15,6 +15,13 @@ export interface FoundSequences {
   readonly checked: number;
   /** Runs that will be looked at; 0 when nobody knows. */
   readonly total: number;
+}
+
+export interface FindSequencesOptions {
+  /** Seconds since the epoch. */
+  readonly now: number;
+  /** Told how the runs are got at. */
+  readonly onAccess?: ((access: Access) => void) | undefined;
 }
 
 const storedTypes: Readonly<Record<Exclude<SequenceScope, "metric">, string>> = {
@@ -37,7 +44,7 @@ export function isOfScope(scope: SequenceScope, trace: RunTrace): boolean {
 export async function* findSequences(
   reader: RunReader,
   query: PreparedQuery,
-  now: number,
+  { now, onAccess }: FindSequencesOptions,
 ): AsyncGenerator<Step<FoundSequences>, void> {
   const { scope } = query;
   if (scope === "run") return;
@@ -45,6 +52,7 @@ export async function* findSequences(
   const names = planQuery(query).sequenceNames;
   const accept = (trace: RunTrace) => isOfScope(scope, trace) && (names === undefined || names.has(trace.name));
   const access = await accessFor(query, reader.tx, reader.store, undefined);
+  onAccess?.(access);
   const total = access.kind === "candidates" && access.estimate < 1_000_000 ? access.estimate : 0;
   let checked = 0;
   for await (const group of candidateRuns(reader, access, { newestFirst: true })) {

@@ -2,7 +2,7 @@
 import type { PreparedQuery } from "../query/index.ts";
 import type { Store } from "../store/index.ts";
 import { type FindRuns, type FoundRun, findRuns } from "./findRuns.ts";
-import { type FoundSequences, findSequences } from "./findSequences.ts";
+import { type FindSequencesOptions, type FoundSequences, findSequences } from "./findSequences.ts";
 import { RunReader } from "./runReader.ts";
 import { inSnapshots, rest, type Step } from "./snapshots.ts";
 
@@ -26,10 +26,10 @@ export function searchRuns<T>(
 export function searchSequences<T>(
   store: Store,
   query: PreparedQuery,
-  options: { readonly now: number },
+  options: FindSequencesOptions,
   describe: Describe<FoundSequences, T>,
 ): AsyncGenerator<T, void> {
-  return search(store, (reader) => findSequences(reader, query, options.now), describe);
+  return search(store, (reader) => findSequences(reader, query, options), describe);
 }
 
 async function* search<F, T>(
@@ -50,7 +50,13 @@ async function* search<F, T>(
 
 export { sameValue } from "./contexts.ts";
 export { type FindRuns, type FoundRun, findRuns } from "./findRuns.ts";
-export { type FoundSequences, findSequences, isOfScope, type SequenceScope } from "./findSequences.ts";
+export {
+  type FindSequencesOptions,
+  type FoundSequences,
+  findSequences,
+  isOfScope,
+  type SequenceScope,
+} from "./findSequences.ts";
 export { accessFor } from "./matchRuns.ts";
 export { storeSources } from "./planSources.ts";
 export { defaultOrder, parseSort, type SortTerm, sortFields } from "./runOrder.ts";

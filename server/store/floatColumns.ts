@@ -29,40 +29,42 @@ export const noColumns: FloatColumns = {
   times: new Float64Array(0),
 };
 
-/** `count` points spread over all steps; the first alone for `count` <= 1. Costs O(count) whatever the length. */
+/**
+ * `count` points spread over all steps (up to `to`, if given); the first alone for `count` <= 1. Costs O(count) whatever the
+ * length.
+ */
 export async function sampleFloats(
   tx: ReadTransaction,
   store: StoreKeys,
   ref: SequenceRef,
   count: number,
+  to?: bigint,
 ): Promise<FloatColumns> {
   const prefix = columnPrefix(store, ref, "val");
-  const [[first], [last]] = await Promise.all([
-    tx.firstOfEach([stepRange(prefix)]),
-    tx.firstOfEach([stepRange(prefix)], true),
-  ]);
+  const range = stepRange(prefix, to === undefined ? {} : { to });
+  const [[first], [last]] = await Promise.all([tx.firstOfEach([range]), tx.firstOfEach([range], true)]);
   if (first === undefined || last === undefined) return noColumns;
   const from = readIntegerNumber(first[0], prefix.length);
-  const to = readIntegerNumber(last[0], prefix.length);
-  if (Number.isNaN(from) || Number.isNaN(to) || !Number.isSafeInteger(to - from))
-    return sampleAny(tx, store, ref, count);
+  const until = readIntegerNumber(last[0], prefix.length);
+  if (Number.isNaN(from) || Number.isNaN(until) || !Number.isSafeInteger(until - from))
+    return sampleAny(tx, store, ref, count, to);
   const points = new Points(Math.max(1, Math.min(count, 10_000)));
-  if (count <= 1 || from === to) points.add(from, first[1]);
-  else if (to - from < wholeFactor * count) {
-    const all = new Points(Math.min(to - from + 1, wholeFactor * count));
-    for await (const batch of tx.range(stepRange(prefix)))
+  if (count <= 1 || from === until) points.add(from, first[1]);
+  else if (until - from < wholeFactor * count) {
+    const all = new Points(Math.min(until - from + 1, wholeFactor * count));
+    for await (const batch of tx.range(range))
       for (let i = 0; i < batch.length; i++) all.add(readIntegerNumber(batch[i]![0], prefix.length), batch[i]![1]);
-    if (all.length <= 1) return sampleAny(tx, store, ref, count);
+    if (all.length <= 1) return sampleAny(tx, store, ref, count, to);
     all.pick(count >= bucketCount ? bucketsOf(all.steps, count) : spreadOf(all.steps, count), points);
-  } else if (count < bucketCount) return sampleAny(tx, store, ref, count);
+  } else if (count < bucketCount) return sampleAny(tx, store, ref, count, to);
   else {
     points.add(from, first[1]);
-    const found = await tx.firstOfEach(bucketRanges(prefix, from, to, count));
+    const found = await tx.firstOfEach(bucketRanges(prefix, from, until, count));
     for (let i = 0; i < found.length; i++) {
       const pair = found[i];
       if (pair !== undefined) points.add(readIntegerNumber(pair[0], prefix.length), pair[1]);
     }
-    points.add(to, last[1]);
+    points.add(until, last[1]);
   }
   return finish(tx, store, ref, points);
 }
@@ -217,8 +219,9 @@ async function sampleAny(
   store: StoreKeys,
   ref: SequenceRef,
   count: number,
+  to: bigint | undefined,
 ): Promise<FloatColumns> {
-  const points = await sampleSequence(tx, store, ref, Math.max(1, count));
+  const points = await sampleSequence(tx, store, ref, Math.max(1, count), { to });
   return {
     steps: Float64Array.from(points, ({ step }) => Number(step)),
     values: Float64Array.from(points, ({ value }) => numberOf(value)),

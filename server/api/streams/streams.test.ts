@@ -15,6 +15,7 @@ import {
   encodeQuery,
   objectsOf,
   recordsOf,
+  restPath,
   type StreamApi,
   streamApi,
   temporaryBlobs,
@@ -167,6 +168,19 @@ test("align answers for every run and trace in its place, with null where there 
   expect(at(found.get("nope"), 0, "x_axis_values")).toBeNull();
   expect(at(found.get("good"), 0, "x_axis_iters")).toBeNull();
   expect(floats(at(found.get("good"), 1, "x_axis_iters"))).toEqual([0, 3, 4]);
+});
+
+test("a browser that drew some points gets the x values of those points, so that they pair (W15)", async () => {
+  const browser = { "x-timezone-offset": "0" };
+  const drawn = await objectsOf(
+    await api.get(`/runs/search/metric?${encodeQuery({ q: "metric.name == 'loss'", p: 4 })}`, browser),
+  );
+  const traces = [{ name: "loss", context: { subset: "val" }, slice: [0, 9, 1] }];
+  const body = JSON.stringify({ align_by: "x", runs: [{ run_id: "good", traces }] });
+  const request = new Request(`${restPath}/runs/search/metric/align`, { method: "POST", headers: browser, body });
+  const aligned = at((await objectsOf(await api.handle(request))).get("good"), 0);
+  expect(floats(at(trace(drawn.get("good"), "loss"), "iters"))).toEqual([0, 3, 6, 9]);
+  expect(floats(at(aligned, "x_axis_iters"))).toEqual([0, 3, 9]);
 });
 
 test("a range or a choice of pictures keeps their numbers, and each URI leads to its own picture (W8)", async () => {
