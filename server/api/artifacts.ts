@@ -11,6 +11,9 @@ import type { ApiContext, Route } from "./route.ts";
 import { missingRun, runExists } from "./runAccess.ts";
 import { zipNames } from "./zipNames.ts";
 
+/** Up to this a file is read before it is sent, since Bun tells no length of a stream; larger ones go out in chunks. */
+const wholeBytes = 4 * 1024 * 1024;
+
 export function artifactRoutes(context: ApiContext): Route[] {
   const { store, blobs } = context;
 
@@ -45,7 +48,7 @@ export function artifactRoutes(context: ApiContext): Route[] {
     const info = key === undefined ? undefined : await blobs.head(key);
     const bytes = key === undefined || info === undefined ? undefined : await blobs.get(key);
     if (bytes === undefined || info === undefined) throw notFound(`The file of the artifact '${path}' is not stored`);
-    return new Response(info.size === 0 ? null : streamOf(bytes, request.signal), {
+    return new Response(info.size <= wholeBytes ? await collect(bytes) : streamOf(bytes, request.signal), {
       headers: {
         "content-type": contentType(artifact.contentType),
         "content-disposition": attachment(artifact.name),
@@ -89,6 +92,10 @@ export function artifactRoutes(context: ApiContext): Route[] {
       },
     },
   ];
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer<ArrayBuffer>> {
+  return Buffer.concat(await Array.fromAsync(chunks));
 }
 
 /** Copies of the chunks, in buffers of their own: what the ZIP writer's types ask for. */

@@ -15,7 +15,7 @@ import type { SequenceType } from "./sequenceTypes.ts";
 /** Where a segment ends is a matter of its runs' hashes, so that a run that comes or goes leaves the other segments as they are. */
 const meanSegment = 64;
 const longestSegment = 256;
-/** A change of a finished run that left no trace in `updated_at` is seen after this. */
+/** A change of a finished run that left no trace in `updated_at` (a point that came late) is seen after this. */
 const keptMs = 30_000;
 /** At most so many runs under way have their parameters kept. */
 const keptParams = 2_000;

@@ -20,8 +20,8 @@ function safeName(path: string): string {
     .replaceAll("\\", "/")
     .replace(/[\x00-\x1f\x7f]/g, "_")
     .split("/")
-    .map((part, i) => (i === 0 ? part.replace(/^([a-z]):/i, "$1_") : part))
-    .filter((part) => part !== "" && part !== "." && part !== "..");
+    .filter((part) => part !== "" && part !== "." && part !== "..")
+    .map((part, i) => (i === 0 ? part.replace(/^([a-z]):/i, "$1_") : part));
   return parts.length === 0 ? "file" : parts.join("/");
 }
 
