@@ -66,6 +66,13 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./restore.ts")).define,
   },
   {
+    path: ["ingest"],
+    usage: "[FILE]",
+    summary: "apply messages of the ingestion topic, one a line",
+    group: "Bring runs in",
+    load: async () => (await import("./ingest.ts")).define,
+  },
+  {
     path: ["runs", "ls"],
     usage: "",
     summary: "list runs with their metrics",

@@ -4,6 +4,11 @@ import { parseJson } from "../../formats/json.ts";
 import type { IngestMessage } from "../../formats/messages/index.ts";
 import { isMap } from "../../formats/value.ts";
 import type { BlobStore } from "../blobs/index.ts";
+import type { Store } from "../store/index.ts";
+import { memoryStore } from "../store/testing.ts";
+import { ApplyLoop } from "./apply.ts";
+import { ingestLines } from "./ingestLines.ts";
+import { readLines } from "./lines.ts";
 
 /** Keeps only which keys there are, and how long they are. */
 export function noBlobs(keys: readonly string[] = []): BlobStore & { readonly keys: Set<string> } {
@@ -34,4 +39,13 @@ export function messageOf(type: string, payload: string, runId = "run", timestam
   const value = parseJson(payload);
   if (!isMap(value)) throw new Error("a payload is an object");
   return { type, runId, timestamp, payload: value };
+}
+
+/** A store in memory with the messages of a gzip file of lines; lines that are none are left out. */
+export async function storeOf(path: string): Promise<Store> {
+  const store = await memoryStore();
+  const loop = new ApplyLoop(store, noBlobs());
+  await ingestLines(readLines(Bun.file(path).stream()), loop);
+  await loop.close();
+  return store;
 }
