@@ -191,6 +191,15 @@ test("any tree comes back through any chunking", async () => {
       }
       chunks.push(frame.subarray(at));
       expect(await documentsOf(...chunks)).toEqual([written]);
+      // Buffers, whose `slice` shares memory: what was read must not change when the pieces do.
+      const buffers = chunks.map((chunk) => Buffer.from(chunk));
+      const decoder = new StreamDecoder();
+      const records = buffers.flatMap((buffer) => {
+        const whole = decoder.push(buffer);
+        buffer.fill(0xff);
+        return whole;
+      });
+      expect(await Array.fromAsync(foldDocuments([records]))).toEqual([written]);
       expect(new Map(await Array.fromAsync(foldObjects(decodeStream(chunks))))).toEqual(new Map(written));
     }),
   );

@@ -36,10 +36,17 @@ export class StreamDecoder {
   #buffered = 0;
 
   /** The records that became whole. @throws MatyanError `corrupt` with the position in the stream. */
-  push(chunk: Uint8Array): StreamRecord[] {
-    this.#parts.push(chunk);
+  push(given: Uint8Array): StreamRecord[] {
+    // A Buffer's `slice` shares its memory: what is kept of one would change under our hands, and show too much of it.
+    const chunk =
+      given.constructor === Uint8Array ? given : new Uint8Array(given.buffer, given.byteOffset, given.length);
     this.#buffered += chunk.length;
-    if (this.#buffered < this.#needed) return [];
+    // What is kept is copied: the caller may use its buffer again.
+    if (this.#buffered < this.#needed) {
+      this.#parts.push(chunk.slice());
+      return [];
+    }
+    this.#parts.push(chunk);
     const bytes = this.#parts.length === 1 && this.#rest.length === 0 ? chunk : joined(this.#rest, this.#parts);
     this.#parts = [];
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
