@@ -197,13 +197,12 @@ describe("parameters", () => {
 });
 
 describe("merging", () => {
-  const value: fc.Arbitrary<Value> = fc.letrec<{ value: Value; map: ValueMap }>((tie) => ({
+  const { map } = fc.letrec<{ value: Value; map: ValueMap }>((tie) => ({
     value: fc.oneof({ weight: 2, arbitrary: fc.constantFrom<Value>(1n, "x", null) }, tie("map")),
     map: fc
       .array(fc.tuple(fc.constantFrom("a", "b", "c"), tie("value")), { maxLength: 3 })
       .map((entries): ValueMap => new Map(entries)),
-  })).map;
-  const map = value as fc.Arbitrary<ValueMap>;
+  }));
 
   /** Deep merge as it is defined: later values win, maps are merged name by name. */
   function merge(earlier: ValueMap, later: ValueMap): ValueMap {
