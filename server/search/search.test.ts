@@ -189,6 +189,20 @@ test("the newest page of many runs costs its size: not the runs behind it, nor t
   expect(counts.open).toBe(0);
 });
 
+test("candidates over many pages of an index, from many snapshots, are all found, each once", async () => {
+  const large = await memoryStore();
+  for (let at = 0; at < 2_500; at += 500)
+    await large.database.transact(async (tx) => {
+      for (let i = at; i < at + 500; i++) await createRun(tx, large, `r${i}`, { createdAt: 1 });
+    });
+  const counts: ReadCounts = { snapshots: 0, open: 0, keys: 0 };
+  const counted: Store = { ...large, database: countingReads(large.database, counts) };
+  const found = await hashesOf(counted, "run.active == True", { order: parseSort('[{"field":"hash"}]') });
+  expect(found).toEqual(Array.from({ length: 2_500 }, (_, i) => `r${i}`).sort());
+  expect(counts.snapshots).toBeGreaterThan(2);
+  expect((await hashesOf(large, "")).length).toBe(2_500);
+});
+
 test("stopping early ends the search: no snapshot stays open and no more is read", async () => {
   const counts: ReadCounts = { snapshots: 0, open: 0, keys: 0 };
   const counted: Store = { ...store, database: countingReads(store.database, counts) };
