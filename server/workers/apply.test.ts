@@ -199,6 +199,15 @@ test("log records are kept once each, whenever they come", async () => {
   );
 });
 
+test("the level of a log record is a number or a word", async () => {
+  for (const level of ["20", '"30"', '"INFO"'])
+    await apply(messageOf("log_record", `{"message":"m","level":${level},"timestamp":1.0}`));
+  const levels = (await points("__log_records")).map(({ value }) =>
+    value instanceof Map ? value.get("log_level") : value,
+  );
+  expect(levels).toEqual([20n, 30n, "INFO"]);
+});
+
 test("a terminal line that comes again keeps its time; another text at its step replaces it", async () => {
   const line = (text: string, step: number, now: number) =>
     messageOf("log_terminal_line", `{"line":"${text}","step":${step}}`, "run", now);

@@ -77,17 +77,25 @@ export function objectValue(message: IngestMessage): Value {
 }
 
 export function recordValue(message: IngestMessage): ValueMap {
-  const level = readInteger(message, "level");
-  if (level === undefined) throw refuse(message, "level", "Field required");
+  const level = recordLevel(message);
   const timestamp = readFloat(message, "timestamp");
   if (timestamp === undefined) throw refuse(message, "timestamp", "Field required");
   return mapOf({
     message: requireText(message, "message"),
-    log_level: BigInt(level),
+    log_level: level,
     timestamp,
     args: readMap(message, "extra_args") ?? null,
     logger_info: readList(message, "logger_info") ?? null,
   });
+}
+
+/** A number, or a word such as `INFO` as some producers write it and readers show it (rest-api.md 2.9). */
+function recordLevel(message: IngestMessage): Value {
+  const given = message.payload.get("level");
+  if (typeof given === "string" && !/^\s*[+-]?\d/.test(given)) return given;
+  const level = readInteger(message, "level");
+  if (level === undefined) throw refuse(message, "level", "Field required");
+  return BigInt(level);
 }
 
 function sequenceOf(run: RunWriter, message: IngestMessage, name: string): SequenceBuffer | Promise<SequenceBuffer> {
