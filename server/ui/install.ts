@@ -37,6 +37,7 @@ export async function installUi(dataDir: string, wheel?: string, signal?: AbortS
   try {
     const installed = await unpackBeside(root, wheel ?? (await downloadWheel(downloads!, signal)), signal);
     const before = await readPointer(root);
+    if (before === installed.folder) return installed;
     await writePointer(root, installed.folder);
     await removeOthers(root, [installed.folder, ...(before === undefined ? [] : [before])]);
     return installed;
