@@ -22,7 +22,8 @@ export function errorAnswer(error: unknown): Response {
 }
 
 export function noContent(): Response {
-  return new Response(null, { status: 204 });
+  // The existing backend names a type here too.
+  return new Response(null, { status: 204, headers: { "content-type": "application/json" } });
 }
 
 /**
