@@ -1,0 +1,97 @@
+// What answers at an address that could not be used: the difference between "nothing there" and "the wrong one".
+import { MatyanError, messageOf } from "../../formats/error.ts";
+import { parseJson } from "../../formats/json.ts";
+import { isMap, type Value } from "../../formats/value.ts";
+
+export type Finding =
+  /** Nobody listens, or the name is unknown. */
+  | { readonly kind: "unreachable"; readonly reason: string }
+  /** Web pages: the UI, or something else that people look at. */
+  | { readonly kind: "pages" }
+  /** Something that is no matyan server. */
+  | { readonly kind: "foreign"; readonly status: number }
+  /** A server for the moment out of order, or a proxy in front of one. */
+  | { readonly kind: "down"; readonly status: number }
+  | { readonly kind: "matyan"; readonly version: string; readonly component: string };
+
+const probeMs = 5_000;
+
+/** Asks for the version, which all parts of the system know. Never throws. */
+export async function lookAt(address: string): Promise<Finding> {
+  try {
+    const response = await fetch(`${address}/api/v1/rest/version/`, { signal: AbortSignal.timeout(probeMs) });
+    const text = await response.text();
+    if (response.status >= 502 && response.status <= 504) return { kind: "down", status: response.status };
+    const body = tryParse(text);
+    const version = isMap(body) ? body.get("version") : undefined;
+    if (response.ok && isMap(body) && typeof version === "string") {
+      const component = body.get("component");
+      return { kind: "matyan", version, component: typeof component === "string" ? component : "" };
+    }
+    if (/^\s*</.test(text)) return { kind: "pages" };
+    return { kind: "foreign", status: response.status };
+  } catch (error) {
+    return { kind: "unreachable", reason: reasonOf(error) };
+  }
+}
+
+/** What to tell a person whose `what` (such as "the frontier") at `address` could not be used, for the `reason` given. */
+export function explainFinding(what: string, address: string, finding: Finding, reason: string): MatyanError {
+  switch (finding.kind) {
+    case "unreachable":
+      return new MatyanError("io", `${what} at ${address} can't be reached: ${finding.reason}`, {
+        hint: "Start it with `matyan serve`, or name another address with --url, `repo` or MATYAN_FRONTIER_URL and MATYAN_BACKEND_URL.",
+      });
+    case "pages":
+      return new MatyanError("usage", `${address} answers with web pages: it is not ${what}`, {
+        hint: "That may be the web UI's own address. The API's port is 53800 and the frontier's 53801, unless configured otherwise.",
+      });
+    case "foreign":
+      return new MatyanError("usage", `${address} is no matyan server: it answers with status ${finding.status}`, {
+        hint: "Check the port and the path. The API's port is 53800 and the frontier's 53801, unless configured otherwise.",
+      });
+    case "down":
+      return new MatyanError("io", `${what} at ${address} is out of order: status ${finding.status}`, {
+        hint: "Try again in a moment.",
+      });
+    case "matyan": {
+      const wrongPart = finding.component === "backend" && what === "the frontier";
+      const other = `${address} is version ${finding.version} of the ${finding.component || "server"}`;
+      return new MatyanError(wrongPart ? "usage" : "io", `${other}, which can't be used as ${what}: ${reason}`, {
+        hint: wrongPart
+          ? "Give the frontier's address as well (`frontier`, --url, MATYAN_FRONTIER_URL): its port is 53801 unless configured otherwise."
+          : "This client works with servers that speak /api/v1: update the older one of the two.",
+      });
+    }
+  }
+}
+
+/** Whether trying again can help. */
+export function mayPass(finding: Finding): boolean {
+  return finding.kind === "unreachable" || finding.kind === "down";
+}
+
+/** The failure of a `fetch` in a few words. */
+export function reasonOf(error: unknown): string {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  const known: Readonly<Record<string, string>> = {
+    ECONNREFUSED: "nothing listens there",
+    ConnectionRefused: "nothing listens there",
+    ENOTFOUND: "there is no host of that name",
+    ECONNRESET: "the connection was closed",
+    ConnectionClosed: "the connection was closed",
+    ETIMEDOUT: "no answer in time",
+  };
+  if (typeof code === "string" && known[code] !== undefined) return known[code];
+  if (error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError"))
+    return "no answer in time";
+  return messageOf(error);
+}
+
+function tryParse(text: string): Value | undefined {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}

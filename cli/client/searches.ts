@@ -1,0 +1,111 @@
+// Searches of the API as streams of objects by run. The command line and `Repo` make their own shapes of them.
+import { MatyanError } from "../../formats/error.ts";
+import type { StreamNode } from "../../formats/stream.ts";
+import { pause, pauseMs } from "./backoff.ts";
+import { type ApiCall, BrokenAnswer, type Http } from "./http.ts";
+import { readObjects, type SearchProgress } from "./searchStream.ts";
+
+export interface SearchOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (progress: SearchProgress) => void;
+}
+
+export interface RunSearch extends SearchOptions {
+  readonly query?: string;
+  /** At most so many runs; all by default. */
+  readonly limit?: number | undefined;
+  /** JSON list of `{field, order}` (rest-api.md 4.5); newest first by default. */
+  readonly sort?: string | undefined;
+  /** Also what the client noted of its machine. */
+  readonly withSystem?: boolean;
+  readonly withoutParams?: boolean;
+  readonly withoutMetrics?: boolean;
+  /** Runs asked for at a time; 50. */
+  readonly pageSize?: number;
+}
+
+export type FoundNode = readonly [hash: string, run: StreamNode];
+
+/** Broken answers after each other, without a run between, after which a search is given up. */
+const mostBreaks = 4;
+
+/**
+ * The runs that match, page by page. A page that breaks off goes on behind the last run that came: none is given twice,
+ * and none is left out.
+ * @throws MatyanError `usage` (ServerRefusal) for a query that the server does not take.
+ */
+export async function* searchRuns(http: Http, search: RunSearch): AsyncGenerator<FoundNode, void> {
+  const { query = "", limit = Number.POSITIVE_INFINITY, pageSize = 50, signal, onProgress } = search;
+  let offset = "";
+  let given = 0;
+  let breaks = 0;
+  while (given < limit) {
+    const wanted = Math.min(pageSize, limit - given);
+    let onPage = 0;
+    const call: ApiCall = {
+      path: "runs/search/run",
+      query: {
+        q: query,
+        limit: wanted,
+        offset: offset || undefined,
+        sort: search.sort,
+        skip_system: search.withSystem !== true,
+        exclude_params: search.withoutParams || undefined,
+        exclude_traces: search.withoutMetrics || undefined,
+      },
+      signal,
+    };
+    try {
+      for await (const [key, node] of readObjects(http.bytes(call), { isSearch: true, onProgress })) {
+        offset = String(key);
+        onPage++;
+        given++;
+        breaks = 0;
+        yield [offset, node];
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      const mayPass = error instanceof BrokenAnswer || (error instanceof MatyanError && error.code === "corrupt");
+      if (!mayPass || ++breaks >= mostBreaks) throw told(http, error);
+      await pause(http.timing, pauseMs({ firstMs: 250, longestMs: 5_000 }, breaks, http.timing.random), signal);
+      continue;
+    }
+    if (onPage < wanted) return;
+  }
+}
+
+export interface SequenceSearch extends SearchOptions {
+  readonly query?: string;
+  readonly withSystem?: boolean;
+  /** Further parameters of the route, such as `p` or `record_range`. */
+  readonly parameters?: ApiCall["query"];
+}
+
+/** `metric`, or a kind of objects: `images`, `texts`, `distributions`, `audios`, `figures`. In no order that means something. */
+export async function* searchSequences(
+  http: Http,
+  kind: string,
+  search: SequenceSearch,
+): AsyncGenerator<FoundNode, void> {
+  const { query = "", signal, onProgress } = search;
+  const call: ApiCall = {
+    path: `runs/search/${kind}`,
+    query: { q: query, skip_system: search.withSystem !== true, ...search.parameters },
+    signal,
+  };
+  try {
+    for await (const [key, node] of readObjects(http.bytes(call), { isSearch: true, onProgress }))
+      yield [String(key), node];
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw told(http, error);
+  }
+}
+
+function told(http: Http, error: unknown): unknown {
+  if (!(error instanceof BrokenAnswer)) return error;
+  return new MatyanError("io", `the answer of ${http.address} was cut off: ${error.message}`, {
+    hint: "What came before is right, but not all. Ask again; the server's log may say why.",
+    cause: error,
+  });
+}
