@@ -66,14 +66,17 @@ export function toValue(value: unknown, place = "the value", depth = 0): Value {
   if (value instanceof Float32Array || value instanceof Float64Array) return Array.from(value);
   if (value instanceof ArrayBuffer || value instanceof Uint8Array || value instanceof DataView)
     throw cannot(place, "is binary; log it as an artifact");
-  if (ArrayBuffer.isView(value))
-    return Array.from(value as unknown as Iterable<number | bigint>, (item: number | bigint) => BigInt(item));
+  if (ArrayBuffer.isView(value)) return integersOf(value as unknown as Iterable<number | bigint>);
   const toJson = (value as { toJSON?: unknown }).toJSON;
   if (typeof toJson === "function") return toValue(toJson.call(value) as unknown, place, depth + 1);
   const map: ValueMap = new Map();
-  for (const [name, item] of value instanceof Map ? value : Object.entries(value))
+  for (const [name, item] of value instanceof Map ? value : Object.entries(value as object))
     if (item !== undefined) map.set(String(name).toWellFormed(), toValue(item, `${place}.${name}`, depth + 1));
   return map;
+}
+
+function integersOf(items: Iterable<number | bigint>): Value[] {
+  return [...items].map((item) => BigInt(item));
 }
 
 /** A map of values, such as a context. @throws MatyanError `usage` */

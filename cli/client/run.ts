@@ -1,4 +1,5 @@
 // A run that is being logged: parameters, points, objects, files, tags and records, with the Python client's vocabulary.
+import { writeSync } from "node:fs";
 import { basename } from "node:path";
 import { contextId } from "../../formats/context.ts";
 import { MatyanError, messageOf } from "../../formats/error.ts";
@@ -447,7 +448,7 @@ export class Run implements AsyncDisposable {
 
   #problem(text: string): void {
     if (this.#options.onProblem !== undefined) this.#options.onProblem(text);
-    else process.stderr.write(`matyan: ${text}\n`);
+    else writeSync(2, `matyan: ${text}\n`);
   }
 }
 

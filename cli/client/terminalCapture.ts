@@ -1,5 +1,6 @@
 // Copies what a program writes to its terminal into lines: complete ones, without colours, as they would be read.
 import type { Writable } from "node:stream";
+import { format } from "node:util";
 
 /** Escape sequences of terminals (ECMA-48 CSI, and OSC as terminals end it). */
 const escapes = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
@@ -36,28 +37,65 @@ function shown(line: string): string {
   return line.replace(/\r$/, "").split("\r").at(-1)!.replace(escapes, "").toWellFormed();
 }
 
-/** Begins to copy; the function that it gives back ends it. What is written reaches its stream as before. */
+type Stream = Pick<Writable, "write">;
+type Methods = Pick<Console, (typeof methods)[number]>;
+
+const methods = ["log", "info", "debug", "warn", "error"] as const;
+
+/**
+ * Begins to copy; the function that it gives back ends it. What is written reaches its stream as before. The console is
+ * copied by itself: Bun's does not write through the streams.
+ */
 export function captureTerminal(
   onLine: (line: string) => void,
-  streams: readonly Pick<Writable, "write">[] = [process.stdout, process.stderr],
+  streams: readonly Stream[] = [process.stdout, process.stderr],
+  terminal: Methods = console,
 ): () => void {
-  const stops = streams.map((stream) => {
-    const cutter = new LineCutter(onLine);
-    const decoder = new TextDecoder();
-    const write = stream.write;
-    const copy = (chunk: unknown, ...rest: unknown[]): boolean => {
-      if (typeof chunk === "string") cutter.write(chunk);
-      else if (chunk instanceof Uint8Array) cutter.write(decoder.decode(chunk, { stream: true }));
-      return Reflect.apply(write, stream, [chunk, ...rest]) as boolean;
-    };
-    stream.write = copy;
-    return () => {
-      // Whoever came after us stays.
-      if (stream.write === copy) stream.write = write;
-      cutter.end();
-    };
-  });
+  // `console.log(await run.close())` has its function before the run ends, and calls it afterwards.
+  let isOver = false;
+  const take = (line: string) => {
+    if (!isOver) onLine(line);
+  };
+  const ofConsole = new LineCutter(take);
+  let isConsole = false;
+  const stops = [
+    ...streams.map((stream) => captureStream(stream, take, () => isConsole)),
+    ...methods.map((method) => {
+      const original = terminal[method];
+      const copy = (...parts: unknown[]) => {
+        ofConsole.write(`${format(...parts)}\n`);
+        isConsole = true;
+        try {
+          original.apply(terminal, parts);
+        } finally {
+          isConsole = false;
+        }
+      };
+      terminal[method] = copy;
+      return () => {
+        if (terminal[method] === copy) terminal[method] = original;
+      };
+    }),
+  ];
   return () => {
     for (const stop of stops) stop();
+    isOver = true;
+  };
+}
+
+function captureStream(stream: Stream, onLine: (line: string) => void, isCopied: () => boolean): () => void {
+  const cutter = new LineCutter(onLine);
+  const decoder = new TextDecoder();
+  const write = stream.write;
+  const copy = (chunk: unknown, ...rest: unknown[]): boolean => {
+    if (typeof chunk === "string" && !isCopied()) cutter.write(chunk);
+    else if (chunk instanceof Uint8Array && !isCopied()) cutter.write(decoder.decode(chunk, { stream: true }));
+    return Reflect.apply(write, stream, [chunk, ...rest]) as boolean;
+  };
+  stream.write = copy;
+  return () => {
+    // Whoever came after us stays.
+    if (stream.write === copy) stream.write = write;
+    cutter.end();
   };
 }
