@@ -8,6 +8,8 @@ import type { StoreKeys } from "../store/keys.ts";
 const pageSize = 1000;
 /** Entries are counted up to here; what has more counts as having as many as asked. */
 const counted = 5_000;
+/** `chooseAccess` asks for this many when all matches are wanted. */
+const unlimited = 1_000_000;
 
 /**
  * Look-ups over `tx`. Those that ascend are read page by page, so that the snapshot behind `tx` may change between pages;
@@ -16,6 +18,8 @@ const counted = 5_000;
 export function storeSources(tx: ReadTransaction, store: StoreKeys): PlanSources {
   return {
     async estimate(lookup: Lookup, atMost: number): Promise<number> {
+      // Nearly all runs are not archived: where a limit is given, counting them would only delay the first of them.
+      if (lookup.kind === "archived" && !lookup.value && atMost < unlimited) return atMost;
       const limit = Math.min(atMost, counted);
       const count = await countLookup(tx, store, lookup, limit);
       return count < limit ? count : atMost;
