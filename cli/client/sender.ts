@@ -67,6 +67,7 @@ export class Sender {
   readonly #url: string;
   #socket: WebSocket | undefined;
   #isOpen = false;
+  #wasOpen = false;
   #isScheduled = false;
   #state: "running" | "closing" | "closed" = "running";
   /** Cancels the pause before the next attempt to connect, or to send. */
@@ -179,14 +180,15 @@ export class Sender {
   }
 
   /**
-   * As `flush`, for the first messages: gives up at once when something else than a frontier answers at the address.
+   * As `flush`, for the first messages: gives up at once when something else than a frontier answers at the address, and
+   * after `reachMs` when nobody does.
    * @throws MatyanError `io` or `usage`
    */
-  async firstFlush(timeoutMs: number): Promise<void> {
+  async firstFlush(timeoutMs: number, reachMs = 15_000): Promise<void> {
     const { timing, frontier } = this.#options;
-    const deadline = timing.now() + timeoutMs;
+    const start = timing.now();
     for (let wait = 500; ; wait = 2_000) {
-      const left = deadline - timing.now();
+      const left = start + (this.#wasOpen ? timeoutMs : Math.min(timeoutMs, reachMs)) - timing.now();
       if (left <= 0) throw await this.explainTrouble();
       if (await this.#untilEmpty(Math.min(wait, left))) return;
       if (this.#isOpen) continue;
@@ -247,6 +249,7 @@ export class Sender {
       cancelOpening();
       if (!isCurrent()) return;
       this.#isOpen = true;
+      this.#wasOpen = true;
       this.#heard();
       this.#lastUsed = timing.now();
       this.#watch(socket);

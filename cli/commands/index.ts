@@ -17,6 +17,7 @@ export interface CommandEntry {
 /** What the first word of a two-word command stands for. */
 export const families: Readonly<Record<string, string>> = {
   convert: "Make archives of other tools' logs.",
+  artifacts: "Files of runs: store them, list them, get them.",
   runs: "List, show and plot the runs of the store.",
   ui: "The web UI.",
 };
@@ -92,6 +93,34 @@ export const commands: readonly CommandEntry[] = [
     summary: "draw a metric of one or more runs",
     group: "Look at runs",
     load: async () => (await import("./runs-plot.ts")).define,
+  },
+  {
+    path: ["query"],
+    usage: "EXPR",
+    summary: "list runs or metrics for which an expression is true",
+    group: "Look at runs",
+    load: async () => (await import("./query.ts")).define,
+  },
+  {
+    path: ["artifacts", "log"],
+    usage: "RUN PATH...",
+    summary: "store files and folders in a run",
+    group: "Files of runs",
+    load: async () => (await import("./artifacts-log.ts")).define,
+  },
+  {
+    path: ["artifacts", "ls"],
+    usage: "RUN",
+    summary: "list the files of a run",
+    group: "Files of runs",
+    load: async () => (await import("./artifacts-ls.ts")).define,
+  },
+  {
+    path: ["artifacts", "get"],
+    usage: "RUN [PATH...]",
+    summary: "write files of a run to a folder",
+    group: "Files of runs",
+    load: async () => (await import("./artifacts-get.ts")).define,
   },
   {
     path: ["backup"],

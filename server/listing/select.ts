@@ -1,6 +1,8 @@
 // Which runs a list shows, and in which order.
 import { MatyanError } from "../../formats/error.ts";
 import { toNumber } from "../../formats/value.ts";
+import type { PreparedQuery } from "../query/index.ts";
+import { searchRuns } from "../search/index.ts";
 import { findExperimentByName, findTagByName, listEntities } from "../store/entities.ts";
 import type { Store } from "../store/index.ts";
 import { listRuns } from "../store/runs.ts";
@@ -16,6 +18,8 @@ export interface RunSelection {
   readonly active?: boolean | undefined;
   /** Only archived runs; else only those that are not. */
   readonly archived?: boolean | undefined;
+  /** Only runs for which this is true. It decides alone about archived runs, so `archived` must not be set. */
+  readonly query?: PreparedQuery | undefined;
   readonly sort: readonly SortKey[];
   /** The runs that the caller means to use, so that sorting need not keep more; undefined: all. */
   readonly limit?: number | undefined;
@@ -56,25 +60,53 @@ export async function* selectRuns(
   selection: RunSelection,
   signal?: AbortSignal,
 ): AsyncGenerator<string[]> {
+  if (selection.query !== undefined && selection.archived)
+    throw new MatyanError("usage", "--archived and --query can't be used together", {
+      hint: "A query says itself that it wants archived runs: '... and run.archived'.",
+    });
   await checkNames(store, selection);
-  const { experiment, tag, active } = selection;
-  const filter = {
-    ...(experiment === undefined ? {} : { experiment }),
-    ...(tag === undefined ? {} : { tag }),
-    ...(active ? { active: true } : {}),
-    archived: selection.archived ?? false,
-  };
   const [first, ...others] = selection.sort;
   if (first === undefined || (first.by === "created" && others.length === 0)) {
     const order = first !== undefined && !first.descending ? "created" : "-created";
-    for await (const hashes of listRuns(store, { ...filter, order })) {
+    for await (const hashes of candidates(store, selection, order)) {
       signal?.throwIfAborted();
       yield hashes;
     }
     return;
   }
-  const ranked = await rankRuns(store, filter, selection, signal);
+  const ranked = await rankRuns(store, selection, signal);
   for (let at = 0; at < ranked.length; at += 1000) yield ranked.slice(at, at + 1000).map(({ hash }) => hash);
+}
+
+/** The selected runs by creation. */
+async function* candidates(
+  store: Store,
+  { experiment, tag, active, archived, query }: RunSelection,
+  order: "created" | "-created",
+): AsyncGenerator<string[]> {
+  if (query === undefined) {
+    yield* listRuns(store, {
+      ...(experiment === undefined ? {} : { experiment }),
+      ...(tag === undefined ? {} : { tag }),
+      ...(active ? { active: true } : {}),
+      archived: archived ?? false,
+      order,
+    });
+    return;
+  }
+  const now = Date.now() / 1_000;
+  const byCreation = [{ field: "date", descending: order === "-created" }] as const;
+  const isSelected = (run: RunSummary) =>
+    (experiment === undefined || run.experiment === experiment) &&
+    (tag === undefined || run.tags.includes(tag)) &&
+    (!active || run.active);
+  const isFiltered = experiment !== undefined || tag !== undefined || active === true;
+  const names: NameCache = new Map();
+  const found = searchRuns(store, query, { order: byCreation, now }, async ({ run: { hash } }, { tx }) => {
+    const run = isFiltered ? await readSummary(tx, store, hash, { names }) : undefined;
+    return isFiltered && (run === undefined || !isSelected(run)) ? undefined : hash;
+  });
+  for await (const hash of found) if (hash !== undefined) yield [hash];
 }
 
 interface RankedRun {
@@ -82,18 +114,14 @@ interface RankedRun {
   readonly keys: readonly (string | number | undefined)[];
 }
 
-async function rankRuns(
-  store: Store,
-  filter: Parameters<typeof listRuns>[1],
-  { sort, limit }: RunSelection,
-  signal?: AbortSignal,
-): Promise<RankedRun[]> {
+async function rankRuns(store: Store, selection: RunSelection, signal?: AbortSignal): Promise<RankedRun[]> {
+  const { sort, limit } = selection;
   const compare = (a: RankedRun, b: RankedRun) => compareKeys(a.keys, b.keys, sort);
   let ranked: RankedRun[] = [];
   const names: NameCache = new Map();
   const metricNames = new Set<string>();
   let count = 0;
-  for await (const hashes of listRuns(store, { ...filter, order: "-created" })) {
+  for await (const hashes of candidates(store, selection, "-created")) {
     signal?.throwIfAborted();
     const runs = await store.database.snapshot((tx) =>
       Promise.all(hashes.map((hash) => readSummary(tx, store, hash, { names }))),

@@ -1,0 +1,118 @@
+// Where the commands on artifacts work: the store of this machine, or a server.
+import { MatyanError } from "../../formats/error.ts";
+import type { Config } from "../../server/config.ts";
+import { openEmbeddedStack } from "../../server/embedded.ts";
+import { ArtifactWriter, type ListedArtifact, listArtifacts, readArtifact } from "../../server/listing/artifacts.ts";
+import { resolveHash } from "../../server/store/runs.ts";
+import { parseAddress } from "./address.ts";
+import type { ArtifactFile } from "./artifactFiles.ts";
+import { contentTypeOf } from "./contentType.ts";
+import { Http, ServerRefusal } from "./http.ts";
+import { Messages } from "./messages.ts";
+import { Repo } from "./repo.ts";
+import { Sender } from "./sender.ts";
+import { upload } from "./upload.ts";
+
+export interface ArtifactPlace extends AsyncDisposable {
+  /** The run's whole hash. */
+  readonly hash: string;
+  /** By path. @throws MatyanError `not_found` when there is no such run */
+  list(): Promise<readonly ListedArtifact[]>;
+  /** @throws MatyanError `not_found` */
+  read(path: string): Promise<AsyncIterable<Uint8Array>>;
+  /** Resolves when the file is stored and known to the run. `checked` names the checksum that the store confirmed. */
+  log(file: ArtifactFile): Promise<{ readonly checked: string | undefined }>;
+}
+
+export interface PlaceOptions {
+  /** Address of a server; else the store of `config`. */
+  readonly url: string | undefined;
+  readonly config: Config;
+  readonly signal: AbortSignal;
+  /** Told what is tried again. */
+  readonly onTrouble: (text: string) => void;
+}
+
+/** @param run its hash; of the store of this machine a beginning of it will do. @throws MatyanError `not_found` */
+export async function openArtifactPlace(run: string, options: PlaceOptions): Promise<ArtifactPlace> {
+  return options.url === undefined ? openLocal(run, options) : openRemote(run, parseAddress(options.url), options);
+}
+
+async function openLocal(run: string, { config, signal }: PlaceOptions): Promise<ArtifactPlace> {
+  await using undo = new AsyncDisposableStack();
+  const stack = undo.use(await openEmbeddedStack(config, { missing: "fail" }));
+  const hash = await resolveHash(stack.store, run);
+  const writer = undo.use(new ArtifactWriter(stack, hash));
+  const resources = undo.move();
+  return {
+    hash,
+    list: () => listArtifacts(stack, hash),
+    read: (path) => readArtifact(stack, hash, path),
+    log: async ({ file, path }) => {
+      await writer.add(path, contentTypeOf(file), stoppable(Bun.file(file).stream(), signal));
+      return { checked: undefined };
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+async function* stoppable(pieces: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  for await (const piece of pieces) {
+    signal.throwIfAborted();
+    yield piece;
+  }
+}
+
+/** So long an upload waits until the run knows of the file. */
+const flushMs = 60_000;
+
+function openRemote(hash: string, address: string, { signal, onTrouble }: PlaceOptions): ArtifactPlace {
+  const http = new Http(address);
+  const repo = new Repo(address);
+  const messages = new Messages(hash);
+  let sender: Sender | undefined;
+  let existence: Promise<void> | undefined;
+  const missing = () =>
+    new MatyanError("not_found", `${address} has no run '${hash}'`, {
+      hint: "A server wants the whole hash of a run.",
+    });
+  return {
+    hash,
+    list: async () => {
+      const info = await repo.getRun(hash, signal);
+      if (info === undefined) throw missing();
+      return info.artifacts.map(({ path, uri }) => ({ path, uri, contentType: undefined, size: undefined }));
+    },
+    read: async (path) => repo.readArtifact(hash, path, signal),
+    log: async ({ file, path }) => {
+      existence ??= checkRun(http, hash, signal, missing);
+      await existence;
+      const contentType = contentTypeOf(file);
+      const { key, checked } = await upload(
+        http,
+        { runId: hash, path, contentType, blob: Bun.file(file) },
+        { signal, onRetry: (reason) => onTrouble(`'${path}' is uploaded again: ${reason}`) },
+      );
+      sender ??= new Sender({ frontier: address, runId: hash, onTrouble });
+      await sender.send(messages.blobRef(key, path, contentType));
+      await sender.firstFlush(flushMs);
+      const refusal = sender.delivery.refusals.find(({ item }) => item.text.includes(JSON.stringify(path)));
+      if (refusal !== undefined) throw new MatyanError("usage", `the server refused '${path}': ${refusal.reason}`);
+      return { checked };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await sender?.close(flushMs);
+    },
+  };
+}
+
+/** A message makes the run that it names: a slip of the pen must not. A frontier without an API can't be asked. */
+async function checkRun(http: Http, hash: string, signal: AbortSignal, missing: () => MatyanError): Promise<void> {
+  try {
+    await http.json({ path: `runs/${encodeURIComponent(hash)}/info`, query: { sequence: "texts" }, signal });
+  } catch (error) {
+    if (error instanceof ServerRefusal && error.status === 404) throw missing();
+    if (error instanceof ServerRefusal || (error instanceof MatyanError && error.code === "io")) throw error;
+    if (!(error instanceof MatyanError)) throw error;
+  }
+}
