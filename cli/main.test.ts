@@ -117,8 +117,8 @@ test("help names every command, and each command's help has examples and exit co
   const top = await matyan(["--help"]);
   expect(top.code).toBe(0);
   expect(top.err).toBe("");
-  for (const { path } of commands) {
-    expect(top.out).toContain(`  ${path.join(" ")}`);
+  for (const { path, hidden = false } of commands) {
+    expect(top.out.includes(`\n  ${path.join(" ")} `)).toBe(!hidden);
     const help = await matyan([...path, "-h"]);
     expect(help.code).toBe(0);
     expect(help.err).toBe("");
@@ -144,7 +144,7 @@ test("a missing command prints help on stderr and is wrong usage", async () => {
 test("slips of the pen are wrong usage and name what was probably meant", async () => {
   const cases: [string[], string][] = [
     [["restor"], "Did you mean 'matyan restore'?"],
-    [["ls"], "Did you mean 'matyan runs ls'?"],
+    [["ls"], "Did you mean 'matyan runs ls' or 'matyan artifacts ls'?"],
     [["runs", "list"], "Did you mean 'matyan runs ls'?"],
     [["runs", "ls", "--experimnt", "x"], "--experiment"],
     [["runs", "ls", "--sort", "naem"], "Did you mean name?"],

@@ -73,18 +73,21 @@ async function runCommand(entry: CommandEntry, args: readonly string[], out: Out
 function unknownCommand(typed: string, words: readonly string[]): MatyanError {
   const [first, second] = words;
   const names = commands.map(({ path }) => path.join(" "));
+  // Families share last words: `ls` alone may have been meant of any of them.
+  const last = (name: string) => name.split(" ").at(-1)!;
   const withLast = (candidates: readonly string[], word: string) => {
-    const byLast = new Map(candidates.map((name) => [name.split(" ").at(-1)!, name]));
-    return nearestNames(word, byLast.keys(), 1).map((last) => byLast.get(last)!);
+    const [near] = nearestNames(word, candidates.map(last), 1);
+    return candidates.filter((name) => last(name) === near);
   };
   const inFamily = names.filter((name) => name.startsWith(`${first} `));
   const near = [
-    ...(second === undefined ? [] : withLast(inFamily, second)),
-    ...nearestNames(words.slice(0, 2).join(" "), names, 1),
-    ...nearestNames(first!, [...Object.keys(families), ...names], 1),
-    ...withLast(names, first!),
-  ][0];
-  const hint = near === undefined ? "" : `Did you mean 'matyan ${near}'? `;
+    second === undefined ? [] : withLast(inFamily, second),
+    names.filter((name) => last(name) === first),
+    nearestNames(words.slice(0, 2).join(" "), names, 1),
+    nearestNames(first!, [...Object.keys(families), ...names], 1),
+    withLast(names, first!),
+  ].find((found) => found.length > 0);
+  const hint = near === undefined ? "" : `Did you mean ${near.map((name) => `'matyan ${name}'`).join(" or ")}? `;
   return new MatyanError("usage", `there is no command '${typed}'`, { hint: `${hint}See 'matyan --help'.` });
 }
 

@@ -25,17 +25,7 @@ export type ValueMap = Map<string, Value>;
  * Any stored value. `1n` is the integer 1 and `1` the float 1.0: different values everywhere, from JSON through
  * messages, keys and streams back to JSON.
  */
-export type Value =
-  | null
-  | boolean
-  | bigint
-  | number
-  | string
-  | Uint8Array
-  | Timestamp
-  | Extension
-  | Value[]
-  | ValueMap;
+export type Value = null | boolean | bigint | number | string | Uint8Array | Timestamp | Extension | Value[] | ValueMap;
 
 /** Builds a map from an object literal whose keys are not integer-like. Undefined fields are left out. */
 export function mapOf(fields: Record<string, Value | undefined>): ValueMap {
