@@ -5,7 +5,7 @@ import { firstStart, rememberSession } from "../store/applied.ts";
 import { addRunTag, removeRunTag, setRunExperiment } from "../store/associations.ts";
 import { createExperiment, createTag, findExperimentByName, findTagByName, type NamedKind } from "../store/entities.ts";
 import { createRun, finishRun, missingRun, readMeta, resumeRun, updateMeta } from "../store/runs.ts";
-import { clientTime, readBoolean, readText, requireText } from "./payload.ts";
+import { clientTime, readBoolean, readText, refuse, requireText } from "./payload.ts";
 import type { RunWriter } from "./runWriter.ts";
 
 /**
@@ -62,6 +62,8 @@ export async function setProperties(run: RunWriter, message: IngestMessage): Pro
   const changed: ValueMap = new Map([...wanted].filter(([field, value]) => meta.get(field) !== value));
   if (changed.size > 0) await updateMeta(tx, store, hash, changed, now);
   if (experiment === undefined) return;
+  // Nothing could show or choose an experiment or a tag without a name (rest-api.md W18).
+  if (experiment === "") return setRunExperiment(tx, store, hash, null, now);
   const id =
     (await findExperimentByName(tx, store, experiment)) ?? (await newEntity(run, message, "experiment", experiment));
   await setRunExperiment(tx, store, hash, id, now);
@@ -70,6 +72,7 @@ export async function setProperties(run: RunWriter, message: IngestMessage): Pro
 export async function addTag(run: RunWriter, message: IngestMessage): Promise<void> {
   const { tx, store, hash } = run;
   const name = requireText(message, "tag_name");
+  if (name === "") throw refuse(message, "tag_name", "String should have at least 1 character");
   await createRun(tx, store, hash, { createdAt: message.timestamp });
   const id = (await findTagByName(tx, store, name)) ?? (await newEntity(run, message, "tag", name));
   await addRunTag(tx, store, hash, id);
