@@ -5,7 +5,7 @@ export interface FrontierLimits {
   readonly frameBytes: number;
   /** Bytes of frames that arrived and have no reply yet, of all connections; beyond it nobody is read from. */
   readonly heldBytes: number;
-  /** Bytes of frames that are read and applied at the same time; parsed, they take several times as much. */
+  /** Bytes of frames that are read and applied at the same time; parsed, they take ten times as much. */
   readonly appliedBytes: number;
   /** The longest error reply, characters: reports echo what was sent. */
   readonly errorLength: number;
@@ -21,8 +21,8 @@ const mebibyte = 1024 * 1024;
 
 export const frontierLimits: FrontierLimits = {
   frameBytes: 16 * mebibyte,
-  heldBytes: 256 * mebibyte,
-  appliedBytes: 32 * mebibyte,
+  heldBytes: 64 * mebibyte,
+  appliedBytes: 2 * mebibyte,
   errorLength: 16_000,
   pingMs: 20_000,
   silentSeconds: 120,
