@@ -3,7 +3,7 @@ import { Option } from "commander";
 import { processEnvironment, readApiSettings, readServeSettings } from "../../server/config.ts";
 import { type Role, type RunningServer, startServer } from "../../server/serve.ts";
 import { LineBuffer } from "../lineBuffer.ts";
-import { type Context, type Define, examples, execute } from "../runtime.ts";
+import { type CommonOptions, type Context, type Define, examples, execute } from "../runtime.ts";
 import { countBetween } from "./options.ts";
 
 interface Options {
@@ -44,7 +44,7 @@ export const define: Define = (command) => {
     .action(execute<[], Options>(serve));
 };
 
-async function serve({ out, config, signal }: Context, options: Options): Promise<void> {
+async function serve({ out, config, signal }: Context, options: Options & CommonOptions): Promise<void> {
   const environment = processEnvironment();
   const settings = readServeSettings(environment);
   // A person at a terminal wants to see what is wrong, not every request.
@@ -65,7 +65,8 @@ async function serve({ out, config, signal }: Context, options: Options): Promis
     log: (line) => requests.add(line),
   });
   const host = options.host ?? settings.host;
-  for (const line of greeting(server, host, config.dataDir)) out.info(line);
+  const install = options.data === undefined ? "matyan ui install" : `matyan ui install --data ${options.data}`;
+  for (const line of greeting(server, host, config.dataDir, install)) out.info(line);
   out.record({
     api: server.apiAddress ?? null,
     frontier: server.frontierAddress ?? null,
@@ -81,7 +82,7 @@ async function serve({ out, config, signal }: Context, options: Options): Promis
   requests.flush();
 }
 
-function greeting(server: RunningServer, host: string, dataDir: string): string[] {
+function greeting(server: RunningServer, host: string, dataDir: string, install: string): string[] {
   const lines: string[] = [];
   if (server.apiAddress !== undefined)
     lines.push(
@@ -90,9 +91,7 @@ function greeting(server: RunningServer, host: string, dataDir: string): string[
   if (server.frontierAddress !== undefined) lines.push(`Frontier  ${server.frontierAddress}`);
   if (server.apiAddress !== undefined)
     lines.push(
-      server.uiFolder === undefined
-        ? "Web UI    none: get it with `matyan ui install`"
-        : `Web UI    ${server.apiAddress}/`,
+      server.uiFolder === undefined ? `Web UI    none: get it with \`${install}\`` : `Web UI    ${server.apiAddress}/`,
     );
   lines.push(`Data      ${dataDir}`);
   const isLocal = host === "localhost" || host === "::1" || host.startsWith("127.");
