@@ -1,4 +1,4 @@
-// Test support: what is true of the recorded runs, found without any code of ours: from the messages that were fed, and from
+// Test support: what is true of the recorded runs, found without the store and the API: from the messages that were fed, and from
 // recorded answers that are right.
 import type { Value } from "../../../formats/value.ts";
 import type { Identities } from "./identities.ts";

@@ -34,8 +34,6 @@ export interface Exchange {
   readonly answer: RecordedAnswer;
   /** Whether the order of runs counts. */
   readonly isOrdered: boolean;
-  /** The existing backend failed, and what it sent is a part or a 500. */
-  readonly hasFailed: boolean;
 }
 
 export async function readLines(name: string): Promise<string[]> {
@@ -58,7 +56,6 @@ function exchangeOf(entry: ValueMap): Exchange {
     request: isMap(request) ? requestOf(request) : undefined,
     answer: answerOf(entry.get("response")),
     isOrdered: entry.get("ordered") === true,
-    hasFailed: entry.has("server_exception"),
   };
 }
 

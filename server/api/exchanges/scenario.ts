@@ -34,7 +34,7 @@ export class Scenario implements AsyncDisposable {
         for (const { outcome } of fed) if (!outcome.ok) refusals.push(outcome.error.message);
       } else if (step.do === "http") {
         const { request, answer } = step;
-        const exchange: Exchange = { n: 0, group: "", request, answer, isOrdered: true, hasFailed: false };
+        const exchange: Exchange = { n: 0, group: "", request, answer, isOrdered: true };
         const ours = await modelOfOurs(exchange, await world.ask(request));
         asked.push({ request, ours, theirs: modelOfRecorded(exchange, (text) => text) });
       } else await world.loop.drain();

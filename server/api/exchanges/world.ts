@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MatyanError } from "../../../formats/error.ts";
 import { compact, type IngestMessage, parseMessage } from "../../../formats/messages/index.ts";
 import { openFolderBlobs } from "../../blobs/folder.ts";
 import type { BlobStore } from "../../blobs/index.ts";
@@ -80,7 +81,8 @@ export class World implements AsyncDisposable {
       try {
         return { line, message: parseMessage(line), outcome: { ok: true } };
       } catch (error) {
-        return { line, message: undefined, outcome: { ok: false, error: error as never } };
+        if (!(error instanceof MatyanError)) throw error;
+        return { line, message: undefined, outcome: { ok: false, error } };
       }
     });
     const messages = parsed.flatMap(({ message }) => (message === undefined ? [] : [message]));
