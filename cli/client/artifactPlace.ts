@@ -7,6 +7,7 @@ import { resolveHash } from "../../server/store/runs.ts";
 import { parseAddress } from "./address.ts";
 import type { ArtifactFile } from "./artifactFiles.ts";
 import { contentTypeOf } from "./contentType.ts";
+import { lookAt } from "./diagnose.ts";
 import { Http, ServerRefusal } from "./http.ts";
 import { Messages } from "./messages.ts";
 import { Repo } from "./repo.ts";
@@ -20,6 +21,8 @@ export interface ArtifactPlace extends AsyncDisposable {
   list(): Promise<readonly ListedArtifact[]>;
   /** @throws MatyanError `not_found` */
   read(path: string): Promise<AsyncIterable<Uint8Array>>;
+  /** @throws MatyanError when files can't be stored in the run: it does not exist, or the server can't be reached */
+  checkRun(): Promise<void>;
   /** Resolves when the file is stored and known to the run. `checked` names the checksum that the store confirmed. */
   log(file: ArtifactFile): Promise<{ readonly checked: string | undefined }>;
 }
@@ -48,6 +51,8 @@ async function openLocal(run: string, { config, signal }: PlaceOptions): Promise
     hash,
     list: () => listArtifacts(stack, hash),
     read: (path) => readArtifact(stack, hash, path),
+    // That it is there is known from its hash.
+    checkRun: async () => undefined,
     log: async ({ file, path }) => {
       await writer.add(path, contentTypeOf(file), stoppable(Bun.file(file).stream(), signal));
       return { checked: undefined };
@@ -71,7 +76,6 @@ function openRemote(hash: string, address: string, { signal, onTrouble }: PlaceO
   const repo = new Repo(address);
   const messages = new Messages(hash);
   let sender: Sender | undefined;
-  let existence: Promise<void> | undefined;
   const missing = () =>
     new MatyanError("not_found", `${address} has no run '${hash}'`, {
       hint: "A server wants the whole hash of a run.",
@@ -84,9 +88,8 @@ function openRemote(hash: string, address: string, { signal, onTrouble }: PlaceO
       return info.artifacts.map(({ path, uri }) => ({ path, uri, contentType: undefined, size: undefined }));
     },
     read: async (path) => repo.readArtifact(hash, path, signal),
+    checkRun: () => checkRemote(http, hash, signal, missing),
     log: async ({ file, path }) => {
-      existence ??= checkRun(http, hash, signal, missing);
-      await existence;
       const contentType = contentTypeOf(file);
       const { key, checked } = await upload(
         http,
@@ -107,12 +110,13 @@ function openRemote(hash: string, address: string, { signal, onTrouble }: PlaceO
 }
 
 /** A message makes the run that it names: a slip of the pen must not. A frontier without an API can't be asked. */
-async function checkRun(http: Http, hash: string, signal: AbortSignal, missing: () => MatyanError): Promise<void> {
+async function checkRemote(http: Http, hash: string, signal: AbortSignal, missing: () => MatyanError): Promise<void> {
   try {
     await http.json({ path: `runs/${encodeURIComponent(hash)}/info`, query: { sequence: "texts" }, signal });
   } catch (error) {
     if (error instanceof ServerRefusal && error.status === 404) throw missing();
-    if (error instanceof ServerRefusal || (error instanceof MatyanError && error.code === "io")) throw error;
-    if (!(error instanceof MatyanError)) throw error;
+    if (error instanceof ServerRefusal) throw error;
+    const finding = await lookAt(http.address);
+    if (finding.kind !== "matyan" || finding.component !== "frontier") throw error;
   }
 }

@@ -55,13 +55,20 @@ export function explainFinding(what: string, address: string, finding: Finding, 
         hint: "Try again in a moment.",
       });
     case "matyan": {
-      const wrongPart = finding.component === "backend" && what === "the frontier";
-      const other = `${address} is version ${finding.version} of the ${finding.component || "server"}`;
-      return new MatyanError(wrongPart ? "usage" : "io", `${other}, which can't be used as ${what}: ${reason}`, {
-        hint: wrongPart
-          ? "Give the frontier's address as well (`frontier`, --url, MATYAN_FRONTIER_URL): its port is 53801 unless configured otherwise."
-          : "This client works with servers that speak /api/v1: update the older one of the two.",
-      });
+      const is = `${address} is version ${finding.version} of the ${finding.component || "server"}`;
+      const wanted = what === "the frontier" ? "frontier" : "backend";
+      const isOther =
+        (finding.component === "backend" || finding.component === "frontier") && finding.component !== wanted;
+      // Ours is a backend that is a frontier as well: then it is not the address that is wrong.
+      return isOther && wanted === "backend"
+        ? new MatyanError("usage", `${is}, and not ${what}`, {
+            hint: "Give the API's address: its port is 53800 unless configured otherwise.",
+          })
+        : new MatyanError(isOther ? "usage" : "unsupported", `${is}, which can't be used as ${what}: ${reason}`, {
+            hint: isOther
+              ? "Give the frontier's address (`frontier`, --url, MATYAN_FRONTIER_URL): its port is 53801 unless configured otherwise."
+              : "This client works with servers that speak /api/v1: update the older one of the two.",
+          });
     }
   }
 }

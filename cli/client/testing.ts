@@ -35,3 +35,66 @@ export async function openTestServer(dataDir?: string): Promise<TestServer> {
     },
   };
 }
+
+/** What the fake frontier does with a frame: answer with a text, close with a code, break the connection, or say nothing. */
+export type Reaction = { readonly reply: string } | { readonly close: number } | "break" | "silence";
+
+export interface FakeFrontier extends AsyncDisposable {
+  readonly address: string;
+  /** Frames as they came, over all connections. */
+  readonly frames: string[];
+  /** Items as they came, in all. */
+  readonly items: Record<string, unknown>[];
+  readonly connections: { count: number; open: number };
+}
+
+export const okReply: Reaction = { reply: '{"status":"ok","error":null}' };
+
+/** A frontier that answers frames as it is told, each after the one before. */
+export function openFakeFrontier(
+  react: (frame: string, items: readonly Record<string, unknown>[]) => Reaction | Promise<Reaction>,
+): FakeFrontier {
+  const frames: string[] = [];
+  const items: Record<string, unknown>[] = [];
+  const connections = { count: 0, open: 0 };
+  const server = Bun.serve<{ last: Promise<void> }>({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request, own) =>
+      new URL(request.url).pathname.startsWith("/api/v1/ws/") &&
+      own.upgrade(request, { data: { last: Promise.resolve() } })
+        ? undefined
+        : Response.json({ version: "1", component: "frontier" }),
+    websocket: {
+      maxPayloadLength: 64 * 1024 * 1024,
+      open: () => {
+        connections.count++;
+        connections.open++;
+      },
+      close: () => {
+        connections.open--;
+      },
+      message: (socket, data) => {
+        const frame = String(data);
+        frames.push(frame);
+        const parsed: unknown = JSON.parse(frame);
+        const own = (Array.isArray(parsed) ? parsed : [parsed]) as Record<string, unknown>[];
+        items.push(...own);
+        socket.data.last = socket.data.last.then(async () => {
+          const reaction = await react(frame, own);
+          if (reaction === "break") socket.terminate();
+          else if (reaction === "silence") return;
+          else if ("reply" in reaction) socket.send(reaction.reply);
+          else socket.close(reaction.close);
+        });
+      },
+    },
+  });
+  return {
+    address: `http://127.0.0.1:${server.port}`,
+    frames,
+    items,
+    connections,
+    [Symbol.asyncDispose]: () => server.stop(true),
+  };
+}

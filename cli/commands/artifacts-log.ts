@@ -43,6 +43,7 @@ async function logArtifacts(context: Context, options: Options, run: string, pat
   const { out, config, signal, progress } = context;
   const files = await gather(context, paths, options.name);
   await using place = await openArtifactPlace(run, { url: options.url, config, signal, onTrouble: progress.note });
+  await place.checkRun();
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   progress.stage("uploading", bytes, "bytes");
   const turns = new Turns(together);

@@ -12,6 +12,7 @@ import { Http, ServerRefusal } from "../client/http.ts";
 import { searchRuns as searchRemoteRuns, searchSequences as searchRemoteSequences } from "../client/searches.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { listMetrics } from "../ui/metricListing.ts";
+import { counted } from "../ui/numbers.ts";
 import { prepareTyped, refusedByServer } from "../ui/queryText.ts";
 import { parseColumns } from "../ui/runColumns.ts";
 import { defaultRows, inBlocks, listRuns, type RunSource, rowLimit, storeSource } from "../ui/runListing.ts";
@@ -125,7 +126,7 @@ async function remoteRuns({ out, signal }: Context, options: Options, text: stri
   }
   const blocks = inBlocks(batches(), Math.min(blockRuns, wanted ?? blockRuns));
   const listed = await explained(() => listRuns(out, blocks, { format: options.format, columns, limit }, remoteSource));
-  tell(out, options, "runs", listed);
+  tell(out, options, "run", listed);
 }
 
 async function localMetrics({ out, signal }: Context, options: Options, prepared: PreparedQuery, store: Store) {
@@ -143,7 +144,7 @@ async function localMetrics({ out, signal }: Context, options: Options, prepared
       };
     });
   });
-  tell(out, options, "metrics", await listMetrics(out, found, rowLimit(out, "table", options.limit), signal));
+  tell(out, options, "metric", await listMetrics(out, found, rowLimit(out, "table", options.limit), signal));
 }
 
 async function remoteMetrics({ out, signal }: Context, options: Options, text: string, http: Http): Promise<void> {
@@ -152,7 +153,7 @@ async function remoteMetrics({ out, signal }: Context, options: Options, text: s
     for await (const [hash, run] of found) yield foundPoints(hash, run);
   }
   const limit = rowLimit(out, "table", options.limit);
-  tell(out, options, "metrics", await explained(() => listMetrics(out, batches(), limit, signal)));
+  tell(out, options, "metric", await explained(() => listMetrics(out, batches(), limit, signal)));
 }
 
 async function explainQuery({ out }: Context, options: Options, prepared: PreparedQuery, store: Store): Promise<void> {
@@ -170,7 +171,7 @@ async function explainQuery({ out }: Context, options: Options, prepared: Prepar
   const how = {
     none: "no run is looked at",
     walk: `runs are gone through by creation time${limit === undefined ? "" : ` until ${limit} are found`}`,
-    candidates: `${count === undefined ? "candidates" : `about ${count} candidates`} are looked at, by hash`,
+    candidates: `${count === undefined ? "candidates" : counted(count, "candidate")} to look at, by hash`,
   }[access.kind];
   out.line(`here: ${how}`);
 }
@@ -193,6 +194,6 @@ function tell(
   { shown, more }: { readonly shown: number; readonly more: boolean },
 ): void {
   if (out.quiet || out.json || options.format !== "table") return;
-  if (shown === 0) out.rawError(`No ${what} match.\n`);
-  if (more) out.rawError(`${out.errorStyle.dim(`The first ${shown} ${what}; --limit 0 lists all.`)}\n`);
+  if (shown === 0) out.rawError(`No ${what}s match.\n`);
+  if (more) out.rawError(`${out.errorStyle.dim(`The first ${counted(shown, what)}; --limit 0 lists all.`)}\n`);
 }

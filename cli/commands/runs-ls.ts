@@ -4,6 +4,7 @@ import { parseSortKey, type RunSelection, selectRuns } from "../../server/listin
 import { type NameCache, type RunSummary, readSummary } from "../../server/listing/summary.ts";
 import type { Store } from "../../server/store/index.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
+import { counted } from "../ui/numbers.ts";
 import { prepareTyped } from "../ui/queryText.ts";
 import { fieldNames, parseColumns } from "../ui/runColumns.ts";
 import { defaultRows, inBlocks, listRuns, rowLimit, storeSource } from "../ui/runListing.ts";
@@ -92,5 +93,5 @@ async function printRuns({ out, signal }: Context, options: Options, store: Stor
     out.rawError(
       `No runs match.${options.archived || options.query ? "" : " Archived runs are listed by --archived."}\n`,
     );
-  if (more) out.rawError(`${out.errorStyle.dim(`The first ${shown} runs; --limit 0 lists all.`)}\n`);
+  if (more) out.rawError(`${out.errorStyle.dim(`The first ${counted(shown, "run")}; --limit 0 lists all.`)}\n`);
 }

@@ -27,7 +27,11 @@ export function refusedByServer(message: string, position: RefusedQuery): Matyan
   const text = isWrapped ? statement.slice(1).replace(/\)$/, "") : statement;
   const start = Math.max(0, offset - 1 - (isWrapped ? 1 : 0));
   const end = endOffset > offset ? endOffset - 1 - (isWrapped ? 1 : 0) : start + 1;
-  return queryMistake(message.replace(/^Invalid query syntax: /, ""), markLine(text, start, end), undefined);
+  return queryMistake(
+    message.replace(/^Invalid query syntax: /, "").replace(/ \(<query>, line \d+\)| \(status \d+\)$/g, ""),
+    markLine(text, start, end),
+    undefined,
+  );
 }
 
 function queryMistake(explanation: string, marked: string, hint: string | undefined): MatyanError {
