@@ -54,12 +54,20 @@ export class Distribution {
       high = Math.max(high, sample);
     }
     if (low > high) [low, high] = [0, 1];
-    else if (low === high) [low, high] = [low - 0.5, high + 0.5];
+    else if (low === high) {
+      // Half of 1, or what makes a difference to so large a number.
+      const half = Math.max(0.5, Math.abs(low) * 2 ** -52);
+      [low, high] = [Math.max(-Number.MAX_VALUE, low - half), Math.min(Number.MAX_VALUE, high + half)];
+    }
     const counts = new Array<number>(Math.max(0, bins)).fill(0);
-    const perBin = bins / (high - low);
+    // The quotient first: neither a width of almost nothing nor one beyond the largest number spoils it.
+    const scale = Number.isFinite(high - low) ? 1 : 0.5;
+    const width = high * scale - low * scale;
     for (let i = 0; i < samples.length; i++) {
       const sample = samples[i]!;
-      if (Number.isFinite(sample)) counts[Math.min(bins - 1, Math.floor((sample - low) * perBin))]!++;
+      if (!Number.isFinite(sample)) continue;
+      const bin = Math.floor(((sample * scale - low * scale) / width) * bins);
+      counts[Math.min(bins - 1, bin)]!++;
     }
     return new Distribution(counts, [low, high]);
   }
