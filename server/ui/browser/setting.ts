@@ -1,0 +1,35 @@
+// Test support: where Chromium is, the wheel of the web UI (kept outside the repository), and page states in links.
+import { existsSync } from "node:fs";
+import { mkdir, readdir } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { messageOf } from "../../../formats/error.ts";
+import { downloadWheel } from "../pip.ts";
+
+const cacheFolder = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "matyan-test", "ui-0.3.2");
+
+export function findChromium(): string | undefined {
+  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+    const path = Bun.which(name);
+    if (path !== null) return path;
+  }
+  return undefined;
+}
+
+/** The wheel of the web UI, got by pip on first use. */
+export async function cachedUi(): Promise<{ readonly wheel: string } | { readonly missing: string }> {
+  const kept = existsSync(cacheFolder) ? (await readdir(cacheFolder)).find((name) => name.endsWith(".whl")) : undefined;
+  if (kept !== undefined) return { wheel: join(cacheFolder, kept) };
+  await mkdir(cacheFolder, { recursive: true });
+  try {
+    return { wheel: await downloadWheel(cacheFolder) };
+  } catch (error) {
+    return { missing: `no wheel of the web UI: ${messageOf(error).split("\n")[0]}` };
+  }
+}
+
+/** A page's state as the UI puts it into links (base64 of the escaped JSON, in letters that need no escape). */
+export function pageState(state: object): string {
+  const text = Buffer.from(encodeURI(JSON.stringify(state))).toString("base64");
+  return `O-${text.replaceAll("=", "").replaceAll("+", "-").replaceAll("/", "_")}`;
+}
