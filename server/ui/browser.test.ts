@@ -69,7 +69,7 @@ const pages: readonly Shown[] = [
   run("notes", "all kinds"),
   run("settings", "Archive Run", "Delete Run"),
   { path: `/metrics?${select("metrics", "loss")}`, texts: ["loss"], selector: "svg path[class*=Line]" },
-  { path: `/params?${select("params", "hparams.lr")}`, texts: ["baseline 0"] },
+  { path: `/params?${select("params", "hparams.lr")}`, texts: ["sparse steps"] },
   { path: `/images?${select("images", "samples")}`, texts: ["samples"], selector: "img[src^='data:image/']" },
   { path: `/figures?query=${figures}`, texts: ["scatter"], selector: ".js-plotly-plot" },
   { path: "/tags", texts: ["a tag of the test"] },
@@ -131,7 +131,15 @@ describe.skipIf(missing !== "")(`the web UI in Chromium${missing}`, () => {
       const page = await context.newPage();
       const faults = watch(page, served.api);
       try {
-        await page.goto(`${served.api}${shown.path}`);
+        // Asked for directly, `/metrics` is the Prometheus text (the test below): the page is reached from inside the UI.
+        const isInside = path === "/metrics";
+        await page.goto(`${served.api}${isInside ? "/tags" : shown.path}`);
+        if (isInside) {
+          await page.getByText("a tag of the test").first().waitFor();
+          await page.evaluate(
+            `history.pushState({}, "", ${JSON.stringify(shown.path)}); dispatchEvent(new PopStateEvent("popstate", { state: {} }))`,
+          );
+        }
         for (const text of shown.texts) {
           const found = page.getByText(text).filter({ visible: true }).first();
           await found.waitFor({ timeout: 5_000 }).catch(() => faults.push(`no text '${text}'`));
@@ -150,6 +158,14 @@ describe.skipIf(missing !== "")(`the web UI in Chromium${missing}`, () => {
     },
     30_000,
   );
+
+  // A fault of the server's doors: to be made a plain test when a browser gets the page at this address.
+  test.failing("a browser that opens or reloads /metrics gets the page", async () => {
+    const page = await context.newPage();
+    const answer = await page.goto(`${served.api}/metrics`);
+    await page.close();
+    expect(answer?.headers()["content-type"]).toContain("text/html");
+  });
 });
 
 /** Collects what goes wrong from now on. The UI's call of a script that it gets from a public host is known to fail. */
