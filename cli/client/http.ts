@@ -66,8 +66,8 @@ const passing = new Set([408, 425, 429, 502, 503, 504]);
 export class Http {
   readonly address: string;
   readonly timing: Timing;
+  readonly backoff: Backoff;
   readonly #attempts: number;
-  readonly #backoff: Backoff;
   readonly #answerMs: number;
   readonly #silentMs: number;
 
@@ -76,7 +76,7 @@ export class Http {
     this.address = address;
     this.timing = options.timing ?? realTiming;
     this.#attempts = options.attempts ?? 4;
-    this.#backoff = options.backoff ?? { firstMs: 250, longestMs: 5_000 };
+    this.backoff = options.backoff ?? { firstMs: 250, longestMs: 5_000 };
     this.#answerMs = options.answerMs ?? 120_000;
     this.#silentMs = options.silentMs ?? 60_000;
   }
@@ -116,7 +116,7 @@ export class Http {
         if (!mayHelp || !isRepeatable || failures >= this.#attempts)
           throw error instanceof BrokenAnswer ? await this.#explain(error) : error;
       }
-      await pause(this.timing, pauseMs(this.#backoff, failures, this.timing.random), signal);
+      await pause(this.timing, pauseMs(this.backoff, failures, this.timing.random), signal);
     }
   }
 

@@ -44,7 +44,8 @@ export async function saveFile(folder: string, name: string, pieces: AsyncIterab
     await rename(partial, file);
     return size;
   } catch (error) {
-    await rm(partial, { force: true });
+    // What failed is told; that there may be nothing to remove is part of it.
+    await rm(partial, { force: true }).catch(() => undefined);
     if (!(error instanceof Error) || typeof (error as NodeJS.ErrnoException).syscall !== "string") throw error;
     throw new MatyanError("io", `'${file}' can't be written: ${error.message}`, {
       hint: "Name another folder with --out.",

@@ -67,7 +67,7 @@ export async function* searchRuns(http: Http, search: RunSearch): AsyncGenerator
       signal?.throwIfAborted();
       const mayPass = error instanceof BrokenAnswer || (error instanceof MatyanError && error.code === "corrupt");
       if (!mayPass || ++breaks >= mostBreaks) throw told(http, error);
-      await pause(http.timing, pauseMs({ firstMs: 250, longestMs: 5_000 }, breaks, http.timing.random), signal);
+      await pause(http.timing, pauseMs(http.backoff, breaks, http.timing.random), signal);
       continue;
     }
     if (onPage < wanted) return;

@@ -14,13 +14,13 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /** What `matyan serve` runs, on free ports. */
-export async function openTestServer(dataDir?: string): Promise<TestServer> {
+export async function openTestServer(dataDir?: string, port = 0): Promise<TestServer> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), "matyan-client-test-")));
   const config = {
     ...readConfig({ MATYAN_DURABILITY: "normal" }, { dataDir: folder }),
     ...apiDefaults,
     ...readServeSettings({}),
-    port: 0,
+    port,
     frontierPort: 0,
   };
   const server = await startServer({ config });

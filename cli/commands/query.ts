@@ -104,7 +104,7 @@ async function localRuns({ out, signal }: Context, options: Options, prepared: P
   tell(
     out,
     options,
-    "runs",
+    "run",
     await listRuns(out, blocks, { format: options.format, columns, limit }, storeSource(store)),
   );
 }
