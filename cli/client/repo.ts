@@ -23,7 +23,7 @@ import {
 import { type RunSearch, type SearchOptions, searchRuns, searchSequences } from "./searches.ts";
 
 export interface MetricSearch extends SearchOptions {
-  /** Points of each metric, evenly spread over its steps; 50. */
+  /** Points of each metric, evenly spread over its steps; 50. `matyan serve` gives at most 50,000. */
   readonly points?: number;
   /** The name of a metric that stands for x, in the same context. */
   readonly xAxis?: string;
