@@ -24,8 +24,14 @@ export function apiDoor(api: ApiHandler, frontier: Frontier | undefined, ui: UiS
     if (answer === "upgraded") return undefined;
     if (answer !== undefined) return answer;
     const [first = ""] = url.pathname.replace(/^\/+/, "").split("/", 1);
-    return apiSegments.has(first) ? api.handle(request) : ui.answer(request, url);
+    return apiSegments.has(first) && !isMetricsPage(request, url) ? api.handle(request) : ui.answer(request, url);
   };
+}
+
+/** The UI has a page at the address of the Prometheus metrics: browsers get the page, scrapers the numbers. */
+function isMetricsPage({ headers }: Request, { pathname }: URL): boolean {
+  if (/^\/+metrics\/?$/.test(pathname)) return headers.get("accept")?.includes("text/html") ?? false;
+  return /^\/+metrics\//.test(pathname);
 }
 
 export interface FrontierDoorParts {

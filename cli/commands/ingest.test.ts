@@ -40,7 +40,8 @@ const story = [
 test("recorded messages go into the store, what is none is named, and doing it again changes nothing", async () => {
   const first = await matyan(["ingest", messages, "--data", "a"]);
   expect(first).toMatchObject({ code: 1, out: "10,777 messages applied, 3 refused.\n" });
-  expect(first.err.trimEnd().split("\n")).toEqual([
+  // Slow machines also get lines of progress.
+  expect(first.err.split("\n").filter((line) => line.startsWith("warning: "))).toEqual([
     "warning: line 10493: the message type 'no_such_type' is not known",
     expect.stringContaining("line 10494: the member 'timestamp' of a message must be a moment"),
     expect.stringContaining("line 10495: not JSON"),
