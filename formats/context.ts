@@ -1,11 +1,11 @@
 // The identity of a context: a 32-bit number made of its canonical text. Source: storage.md section 2.4, backup-convert.md section 1.9.
 import { MatyanError } from "./error.ts";
-import { jsonFloat, quoteAscii } from "./json.ts";
+import { jsonScalar, quoteAscii } from "./json.ts";
 import type { Value, ValueMap } from "./value.ts";
 
 /**
  * 0 for no or an empty context, else the first 4 bytes of the SHA-256 of the canonical text, as an unsigned number.
- * Throws `usage` when the context holds bytes or moments, which have no canonical text.
+ * @throws MatyanError `usage` when the context holds bytes or moments, which have no canonical text.
  */
 export function contextId(context: ValueMap | null): number {
   if (context === null || context.size === 0) return 0;
@@ -16,16 +16,8 @@ export function contextId(context: ValueMap | null): number {
 
 /** Pure ASCII, keys in code point order at every level, no spaces, numbers as Python prints them. */
 export function canonicalContext(context: Value): string {
-  switch (typeof context) {
-    case "string":
-      return quoteAscii(context);
-    case "number":
-      return jsonFloat(context);
-    case "bigint":
-    case "boolean":
-      return String(context);
-  }
-  if (context === null) return "null";
+  const scalar = jsonScalar(context, quoteAscii);
+  if (scalar !== undefined) return scalar;
   if (Array.isArray(context)) return `[${context.map(canonicalContext).join(",")}]`;
   if (context instanceof Map) {
     const keys = [...context.keys()].sort(compareCodePoints);

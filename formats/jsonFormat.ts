@@ -97,7 +97,8 @@ function formatIndented(value: Value, quote: Quote, step: string, line: string):
   return `{${deeper}${fields.join(`,${deeper}`)}${line}}`;
 }
 
-function formatScalar(value: Exclude<Value, Value[] | ValueMap>, quote: Quote): string {
+/** Text, numbers, booleans and null as JSON tokens, text through `quote`; undefined for any other value. */
+export function jsonScalar(value: Value, quote: Quote): string | undefined {
   switch (typeof value) {
     case "string":
       return quote(value);
@@ -107,7 +108,12 @@ function formatScalar(value: Exclude<Value, Value[] | ValueMap>, quote: Quote): 
     case "boolean":
       return String(value);
   }
-  if (value === null) return "null";
+  return value === null ? "null" : undefined;
+}
+
+function formatScalar(value: Exclude<Value, Value[] | ValueMap>, quote: Quote): string {
+  const scalar = jsonScalar(value, quote);
+  if (scalar !== undefined) return scalar;
   if (value instanceof Uint8Array) return `"${value.toHex()}"`;
   if (value instanceof Timestamp) return `"${isoText(value.seconds)}"`;
   if (value instanceof Extension) return `{"$ext": ${value.type}, "data": "${value.data.toHex()}"}`;

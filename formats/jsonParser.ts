@@ -38,7 +38,7 @@ export class JsonError extends MatyanError implements Position {
 /**
  * One JSON document. A number token with `.`, `e` or `E` is a float (`number`), any other an integer (`bigint`, exact).
  * Of equal keys the last wins. Escaped lone surrogates are kept. Bytes must be UTF-8; a byte order mark is skipped.
- * Throws `JsonError`, also on nesting beyond 512 and integers of more than 4,300 digits.
+ * @throws JsonError, also on nesting beyond 512 and integers of more than 4,300 digits.
  */
 export function parseJson(source: string | Uint8Array): Value {
   if (typeof source !== "string") return new Parser(source).document();

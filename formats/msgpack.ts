@@ -6,7 +6,7 @@ export { decodeValue } from "./msgpackReader.ts";
 export { encodeFloat, encodeInteger };
 
 /**
- * The bytes of a value. Throws `too_large` on an integer outside of [-2^63, 2^64) and on nesting beyond 512, `usage` on
+ * The bytes of a value. @throws MatyanError `too_large` on an integer outside of [-2^63, 2^64) and on nesting beyond 512, `usage` on
  * text with a lone surrogate.
  */
 export function encodeValue(value: Value): Uint8Array {

@@ -11,7 +11,7 @@ const float = new Float64Array(1);
 const float32 = new Float32Array(float.buffer);
 const floatBytes = new Uint8Array(float.buffer);
 
-/** Throws `corrupt` unless `bytes` are exactly one value: nothing cut, nothing behind it, text valid, nesting up to 512. */
+/** @throws MatyanError `corrupt` unless `bytes` are exactly one value: nothing cut, nothing behind it, text valid, nesting up to 512. */
 export function decodeValue(bytes: Uint8Array): Value {
   const reader = new Reader(bytes);
   const value = reader.value(0);

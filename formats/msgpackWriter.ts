@@ -31,7 +31,7 @@ export function encodeFloat(value: number): Uint8Array {
   return bytes;
 }
 
-/** An integer value in its shortest form. Throws `too_large` outside of [-2^63, 2^64). */
+/** An integer value in its shortest form. @throws MatyanError `too_large` outside of [-2^63, 2^64). */
 export function encodeInteger(value: bigint): Uint8Array {
   const size = Number(value);
   if (size >= 0 && size < 0x100) {

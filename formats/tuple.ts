@@ -8,7 +8,7 @@ export { NanDouble, SingleFloat, type TupleElement, Uuid, Versionstamp } from ".
 export { readInteger, readIntegerNumber } from "./tupleReader.ts";
 export { TupleWriter };
 
-/** The bytes of a tuple. Throws `usage` on text with a lone surrogate, `too_large` on an integer of over 255 bytes. */
+/** The bytes of a tuple. @throws MatyanError `usage` on text with a lone surrogate, `too_large` on an integer of over 255 bytes. */
 export function pack(elements: readonly TupleElement[]): Uint8Array {
   scratch.reset();
   for (const element of elements) scratch.element(element);
@@ -18,7 +18,7 @@ export function pack(elements: readonly TupleElement[]): Uint8Array {
 /** Packing is synchronous and calls nobody, so one buffer serves all keys. */
 const scratch = new TupleWriter();
 
-/** The elements of a packed tuple. Throws `corrupt` on anything but exactly what `pack` writes. */
+/** The elements of a packed tuple. @throws MatyanError `corrupt` on anything but exactly what `pack` writes. */
 export function unpack(bytes: Uint8Array, offset = 0): TupleElement[] {
   const reader = new TupleReader(bytes, offset);
   const elements: TupleElement[] = [];

@@ -5,7 +5,7 @@ import { decodeAscii, decodeUtf8 } from "./utf8.ts";
 
 const scratch = new DataView(new ArrayBuffer(8));
 
-/** Reads the integer element that starts at `offset`; `next` is the position behind it. Throws `corrupt` if it is none. */
+/** Reads the integer element that starts at `offset`; `next` is the position behind it. @throws MatyanError `corrupt` if it is none. */
 export function readInteger(bytes: Uint8Array, offset: number): { value: bigint; next: number } {
   const reader = new TupleReader(bytes, offset);
   const type = bytes[offset] ?? 0;

@@ -9,7 +9,7 @@ const shortText = 10;
 
 /**
  * The text of `bytes[start, end)`. A byte order mark is kept as a character.
- * Throws `corrupt` on overlong forms, surrogates and cut sequences; `what` names the thing in the message.
+ * @throws MatyanError `corrupt` on overlong forms, surrogates and cut sequences; `what` names the thing in the message.
  */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number, what: string): string {
   let at = start;
@@ -71,7 +71,7 @@ export function validLength(bytes: Uint8Array): number {
   return at;
 }
 
-/** The UTF-8 form of `text`. Throws `usage` on a lone surrogate. */
+/** The UTF-8 form of `text`. @throws MatyanError `usage` on a lone surrogate. */
 export function encodeUtf8(text: string): Uint8Array {
   if (!text.isWellFormed()) throw loneSurrogate(text);
   return encoder.encode(text);
@@ -79,7 +79,7 @@ export function encodeUtf8(text: string): Uint8Array {
 
 /**
  * Writes the UTF-8 form of `text` at `target[at...]` and returns the position behind it. The caller has made room for
- * 3 bytes per UTF-16 unit. Throws `usage` on a lone surrogate, which no stored text can hold.
+ * 3 bytes per UTF-16 unit. @throws MatyanError `usage` on a lone surrogate, which no stored text can hold.
  */
 export function writeUtf8(text: string, target: Uint8Array, at: number): number {
   const length = text.length;

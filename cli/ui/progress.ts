@@ -40,6 +40,24 @@ export function createProgress(out: Output, host: ProgressHost = terminalHost): 
   return drawn ? drawnProgress(out, host, note) : plainProgress(out, host, note);
 }
 
+/** Counts and names on the current stage, each of which may be the moment to show it. */
+function counting(current: () => StageState | undefined, tick: () => void): Pick<Progress, "advance" | "item"> {
+  return {
+    advance: (count) => {
+      const stage = current();
+      if (stage === undefined) return;
+      stage.done += count;
+      tick();
+    },
+    item: (name) => {
+      const stage = current();
+      if (stage === undefined) return;
+      stage.item = name;
+      tick();
+    },
+  };
+}
+
 /** Lines in a log: one when a stage turns out to be long, then one every few seconds, one at its end. */
 function plainProgress(out: Output, host: ProgressHost, note: (message: string) => void): ProgressDisplay {
   let stage: StageState | undefined;
@@ -64,16 +82,7 @@ function plainProgress(out: Output, host: ProgressHost, note: (message: string) 
       finish();
       stage = startStage(name, total, unit, host.now());
     },
-    advance: (count) => {
-      if (stage === undefined) return;
-      stage.done += count;
-      tick();
-    },
-    item: (name) => {
-      if (stage === undefined) return;
-      stage.item = name;
-      tick();
-    },
+    ...counting(() => stage, tick),
     note,
     stop: async () => {
       clearInterval(timer);
@@ -152,16 +161,7 @@ function drawnProgress(out: Output, host: ProgressHost, note: (message: string) 
       stage = startStage(name, total, unit, now);
       tick();
     },
-    advance: (count) => {
-      if (stage === undefined) return;
-      stage.done += count;
-      tick();
-    },
-    item: (name) => {
-      if (stage === undefined) return;
-      stage.item = name;
-      tick();
-    },
+    ...counting(() => stage, tick),
     note,
     stop: async () => {
       if (stopped) return;

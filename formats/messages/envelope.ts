@@ -1,6 +1,6 @@
 // The text of a message on its topic: what the existing services write and read (pipeline.md 1.3-1.6).
 import { MatyanError } from "../error.ts";
-import { jsonFloat, parseJson, quoteAscii } from "../json.ts";
+import { jsonScalar, parseJson, quoteAscii } from "../json.ts";
 import { isMap, type Value, type ValueMap } from "../value.ts";
 import { formatTimestamp, isRefusal, parseMoment } from "./datetime.ts";
 import { inputEcho } from "./pythonRepr.ts";
@@ -60,16 +60,8 @@ export function formatControlEvent(event: ControlEvent): string {
 
 /** JSON without spaces. Bytes and moments, which no message holds, are refused as a defect of the caller. */
 export function compact(value: Value): string {
-  switch (typeof value) {
-    case "string":
-      return quote(value);
-    case "number":
-      return jsonFloat(value);
-    case "bigint":
-    case "boolean":
-      return String(value);
-  }
-  if (value === null) return "null";
+  const scalar = jsonScalar(value, quote);
+  if (scalar !== undefined) return scalar;
   if (Array.isArray(value)) return `[${value.map(compact).join(",")}]`;
   if (!isMap(value)) throw new Error("a message holds only what JSON knows");
   let text = "{";

@@ -6,7 +6,7 @@ import { verifyArchive } from "../../formats/archive/index.ts";
 import { MatyanError } from "../../formats/error.ts";
 import { silentProgress } from "../../formats/progress.ts";
 import { mapOf, Timestamp, type Value, type ValueMap } from "../../formats/value.ts";
-import { FaultyDatabase } from "../kv/faulty.ts";
+import { FaultyDatabase } from "../kv/testing/faulty.ts";
 import { addRunTag, setRunExperiment } from "../store/associations.ts";
 import { setAttrs } from "../store/attrs.ts";
 import { createExperiment, createTag } from "../store/entities.ts";

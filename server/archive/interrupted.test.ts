@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mapOf } from "../../formats/value.ts";
 import { openFolderBlobs } from "../blobs/folder.ts";
-import { DeathError, FaultyDatabase } from "../kv/faulty.ts";
+import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import { setRunExperiment } from "../store/associations.ts";
 import { createExperiment } from "../store/entities.ts";
 import type { Store } from "../store/index.ts";

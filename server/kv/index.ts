@@ -140,6 +140,11 @@ export function keyAfter(key: Key): Uint8Array {
   return after;
 }
 
+/** What is left of a range after the pair of `key`. Its bytes are copied: `key` may be the caller's to change. */
+export function restOf(range: KeyRange, key: Key, reverse: boolean): KeyRange {
+  return reverse ? { begin: range.begin, end: key.slice() } : { begin: keyAfter(key), end: range.end };
+}
+
 /** The range of all keys that start with `prefix`. */
 export function prefixRange(prefix: Key): KeyRange {
   let length = prefix.length;

@@ -1,4 +1,5 @@
 // A store in the memory of this process, for tests and short work: the embedded engine's behaviour without a file.
+import { Access } from "./access.ts";
 import { sumOf } from "./addition.ts";
 import { checkKey, checkRange, checkSet } from "./checks.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -7,17 +8,16 @@ import {
   type Key,
   type KeyRange,
   type KeyValue,
-  keyAfter,
   mutationBytes,
   type RangeOptions,
   type ReadTransaction,
+  restOf,
   type Transaction,
   TransactionEndedError,
 } from "./index.ts";
 import { Pace } from "./pace.ts";
 import { Draft, pairsIn, type Version, valueIn } from "./sortedPairs.ts";
 import { TransactionLife } from "./transactionLife.ts";
-import { Turns } from "./turns.ts";
 
 /** A batch of a range ends at the first of both. */
 const batchRows = 1000;
@@ -32,38 +32,26 @@ class MemoryDatabase implements Database {
   readonly longSnapshots = true;
   readonly #clock: Clock;
   readonly #pace: Pace;
-  readonly #turns = new Turns();
-  readonly #reading = new Set<Promise<unknown>>();
+  readonly #access = new Access();
   #version: Version = [];
-  #closed: Promise<void> | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#pace = new Pace(clock);
   }
 
-  async transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) throw new TransactionEndedError("database");
-    return this.#turns.take(() => this.#write(body));
+  transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#access.write(() => this.#write(body));
   }
 
-  async snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) throw new TransactionEndedError("database");
-    const work = this.#read(body);
-    this.#reading.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#reading.delete(work);
-    }
+  snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    return this.#access.read(() => this.#read(body));
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#turns.take(async () => {
-      await Promise.allSettled(this.#reading);
+    return this.#access.close(() => {
       this.#version = [];
     });
-    return this.#closed;
   }
 
   async #write<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -127,16 +115,14 @@ class MemoryReading implements ReadTransaction {
 
   async *range(range: KeyRange, { limit = Infinity, reverse = false }: RangeOptions = {}): AsyncGenerator<KeyValue[]> {
     checkRange(range);
-    let { begin, end } = range;
+    let rest = range;
     let left = limit;
     while (left > 0) {
       if (this.#pace.due) await this.#pace.rest();
-      const batch = batchOf(this.#ready(), { begin, end }, reverse, Math.min(left, batchRows));
+      const batch = batchOf(this.#ready(), rest, reverse, Math.min(left, batchRows));
       const furthest = batch.at(-1)?.[0];
       if (furthest === undefined) return;
-      // The caller owns the batch, and may change the bytes: where to go on is taken first.
-      if (reverse) end = furthest.slice();
-      else begin = keyAfter(furthest);
+      rest = restOf(rest, furthest, reverse);
       left -= batch.length;
       yield batch;
     }

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { encodeValue } from "../../formats/msgpack.ts";
 import { Extension, mapOf, type Value, type ValueMap } from "../../formats/value.ts";
-import { DeathError, FaultyDatabase } from "../kv/faulty.ts";
+import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import { limits } from "../kv/index.ts";
 import { readAttrs, setAttrs, stageAttr } from "./attrs.ts";
 import { readContexts, writeContext } from "./contexts.ts";

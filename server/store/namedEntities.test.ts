@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { encodeValue } from "../../formats/msgpack.ts";
 import { mapOf } from "../../formats/value.ts";
-import { DeathError, FaultyDatabase } from "../kv/faulty.ts";
+import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import {
   addRunTag,
   removeRunTag,

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { encodeValue } from "../../formats/msgpack.ts";
 import { mapOf, type Value } from "../../formats/value.ts";
-import { FaultyDatabase } from "../kv/faulty.ts";
+import { FaultyDatabase } from "../kv/testing/faulty.ts";
 import { setAttrs } from "./attrs.ts";
 import { readContexts, writeContext } from "./contexts.ts";
 import { inspectStore } from "./inspect.ts";

@@ -1,10 +1,10 @@
 // The contract over one SQLite file in WAL mode: one writer connection, and readers that keep a snapshot each.
 import { MatyanError } from "../../../formats/error.ts";
+import { Access } from "../access.ts";
 import { type Clock, sleep } from "../clock.ts";
 import { type Database, type ReadTransaction, type Transaction, TransactionEndedError } from "../index.ts";
 import { Pace } from "../pace.ts";
 import { TransactionLife } from "../transactionLife.ts";
-import { Turns } from "../turns.ts";
 import { Connection } from "./connection.ts";
 import { explain, isBusy } from "./errors.ts";
 import { Reading } from "./reading.ts";
@@ -62,14 +62,11 @@ export class SqliteDatabase implements Database {
   readonly #synchronous: string;
   readonly #clock: Clock;
   readonly #pace: Pace;
-  readonly #turns = new Turns();
+  readonly #access = new Access();
   /** The readers that stay open, and those of them that no snapshot uses now. */
   readonly #kept = new Set<Connection>();
   readonly #idle: Connection[] = [];
-  /** Snapshots at work; close() waits for them. */
-  readonly #reading = new Set<Promise<unknown>>();
   #writer: Connection | undefined;
-  #closed: Promise<void> | undefined;
 
   /** @throws MatyanError when the file cannot be opened. */
   constructor({ path, synchronous, clock }: SqliteOptions) {
@@ -80,31 +77,21 @@ export class SqliteDatabase implements Database {
     this.#writer = this.#openWriter();
   }
 
-  async transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) throw new TransactionEndedError("database");
-    return this.#turns.take(() => this.#write(body));
+  transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#access.write(() => this.#write(body));
   }
 
-  async snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) throw new TransactionEndedError("database");
-    const work = this.#read(body);
-    this.#reading.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#reading.delete(work);
-    }
+  snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    return this.#access.read(() => this.#read(body));
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#turns.take(async () => {
-      await Promise.allSettled(this.#reading);
+    return this.#access.close(() => {
       for (const reader of this.#idle) reader.close();
       // Last, since the last connection of all processes moves the log into the store.
       this.#writer?.close();
       this.#writer = undefined;
     });
-    return this.#closed;
   }
 
   async #write<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -164,7 +151,7 @@ export class SqliteDatabase implements Database {
   }
 
   async #read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
-    if (this.#reading.size >= mostReaders)
+    if (this.#access.readers >= mostReaders)
       throw new MatyanError("busy", `${mostReaders} snapshots of store '${this.#path}' are open at once`, {
         hint: "Try again when some have ended.",
       });

@@ -1,6 +1,6 @@
 // Reads over one connection that has a transaction open: the snapshot of a reader, or the writer with its own writes.
 import { checkKey, checkRange } from "../checks.ts";
-import { type Key, type KeyRange, type KeyValue, keyAfter, type RangeOptions, type ReadTransaction } from "../index.ts";
+import { type Key, type KeyRange, type KeyValue, type RangeOptions, type ReadTransaction, restOf } from "../index.ts";
 import type { Pace } from "../pace.ts";
 import type { Connection } from "./connection.ts";
 import { backwards, first, forwards, last, valueOfKey } from "./statements.ts";
@@ -65,19 +65,17 @@ export class Reading implements ReadTransaction {
 
   async *range(range: KeyRange, { limit = Infinity, reverse = false }: RangeOptions = {}): AsyncGenerator<KeyValue[]> {
     checkRange(range);
-    let { begin, end } = range;
+    let rest = range;
     let left = limit;
     let ask = firstBatchRows;
     while (left > 0) {
       if (this.#pace.due) await this.#pace.rest();
       this.#ready();
       const sql = reverse ? backwards : forwards;
-      const { batch, more } = this.#connection.page(sql, begin, end, Math.min(ask, left), batchBytes);
+      const { batch, more } = this.#connection.page(sql, rest.begin, rest.end, Math.min(ask, left), batchBytes);
       const furthest = batch.at(-1)?.[0];
       if (furthest === undefined) return;
-      // The caller owns the batch, and may change the bytes: where to go on is taken first.
-      if (reverse) end = furthest.slice();
-      else begin = keyAfter(furthest);
+      rest = restOf(rest, furthest, reverse);
       left -= batch.length;
       yield batch;
       if (!more) return;

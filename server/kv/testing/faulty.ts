@@ -1,5 +1,5 @@
-// Test support: a database whose process dies after a chosen commit, for showing that work continues where it stopped.
-import type { Database, ReadTransaction, Transaction } from "./index.ts";
+// A database whose process dies after a chosen commit, for showing that work continues where it stopped.
+import type { Database, ReadTransaction, Transaction } from "../index.ts";
 
 /** What every use of the database throws once it is dead. It is no MatyanError: nothing may take it for a handled failure. */
 export class DeathError extends Error {
