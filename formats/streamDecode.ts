@@ -18,8 +18,8 @@ export type StreamScalar =
   | Uint8Array
   | typeof arrayMarker
   | typeof objectMarker;
-export const arrayMarker: unique symbol = Symbol("array");
-export const objectMarker: unique symbol = Symbol("object");
+const arrayMarker: unique symbol = Symbol("array");
+const objectMarker: unique symbol = Symbol("object");
 
 /** Longer paths and values are taken for damage: a key of the store has 10 kB, a frame of a client 16 MiB. */
 const maxPathBytes = 1 << 20;

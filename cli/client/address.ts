@@ -8,8 +8,8 @@ export interface Addresses {
   readonly frontier: string;
 }
 
-export const defaultApi = "http://localhost:53800";
-export const defaultFrontier = "http://localhost:53801";
+const defaultApi = "http://localhost:53800";
+const defaultFrontier = "http://localhost:53801";
 
 /** `http://host:port`, also behind a path prefix of a proxy. @throws MatyanError `usage` naming what is wrong with the text. */
 export function parseAddress(text: string): string {

@@ -67,7 +67,7 @@ async function walk(
 }
 
 /** @throws MatyanError `usage` for a path that no run may have: the server refuses it as well. */
-export function checkedPath(path: string): string {
+function checkedPath(path: string): string {
   const fault = path
     .split("/")
     .map((segment) => (segment === "" ? "an empty segment" : segment === "." || segment === ".." ? `'${segment}'` : ""))

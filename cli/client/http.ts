@@ -222,7 +222,7 @@ export class Silence {
 }
 
 /** @throws BrokenAnswer when the connection closes before the body's end. */
-export async function* readPieces(body: Response["body"], silence: Silence): AsyncGenerator<Uint8Array, void> {
+async function* readPieces(body: Response["body"], silence: Silence): AsyncGenerator<Uint8Array, void> {
   try {
     for await (const piece of body ?? []) {
       silence.heard();

@@ -20,7 +20,7 @@ export class Text {
   }
 }
 
-export const mostBins = 512;
+const mostBins = 512;
 
 /** How many samples lie in each of equally wide bins of a range. */
 export class Distribution {

@@ -136,7 +136,7 @@ function textOrNull(node: StreamNode | undefined): string | null {
   return typeof node === "string" ? node : null;
 }
 
-export function numberOrNull(node: StreamNode | undefined): number | null {
+function numberOrNull(node: StreamNode | undefined): number | null {
   return toNumber(node as Value | undefined) ?? null;
 }
 

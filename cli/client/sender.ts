@@ -44,13 +44,13 @@ export interface Delivery {
   /** Messages that the server has acknowledged as stored. */
   readonly delivered: number;
   readonly refused: number;
-  /** The first refusals, at most `keptRefusals`. */
+  /** The first 1,000 refusals. */
   readonly refusals: readonly Refusal[];
   /** Messages that nobody has acknowledged, in order. They may or may not be stored; sending them again is safe. */
   readonly undelivered: readonly Item[];
 }
 
-export const keptRefusals = 1_000;
+const keptRefusals = 1_000;
 /** The frontier's largest frame (pipeline.md 4.2). */
 const largestMessage = 16 * 1024 * 1024;
 /** Attempts at a message that the server fails to store, or closes the connection over, before it counts as refused. */

@@ -47,7 +47,7 @@ export function measure(stage: StageState, now: number): void {
 }
 
 /** Seconds that the stage still takes at its rate, or undefined when that cannot be told. */
-export function secondsLeft(stage: StageState): number | undefined {
+function secondsLeft(stage: StageState): number | undefined {
   if (stage.total === undefined || stage.rate <= 0) return undefined;
   return Math.max(0, stage.total - stage.done) / stage.rate;
 }

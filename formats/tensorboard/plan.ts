@@ -18,7 +18,7 @@ export const Kind = {
   empty: -5,
 } as const;
 
-export const dtypeNames = ["float", "image", "audio", "text", "distribution", "figure"] as const;
+const dtypeNames = ["float", "image", "audio", "text", "distribution", "figure"] as const;
 
 /** Names, for the summary, of values that make no point. */
 export const unconvertedNames: Readonly<Record<number, string>> = {
@@ -157,7 +157,7 @@ const maxSegment = 120;
  * A tag as one path segment: what is no word character, point or hyphen becomes `_`. Where that changes the tag, eight
  * hex digits of its SHA-256 keep different tags apart.
  */
-export function cleanSegment(tag: string): string {
+function cleanSegment(tag: string): string {
   let clean = tag.replace(/[^\p{L}\p{N}_.-]/gu, "_");
   if (/^\.*$/.test(clean)) clean = "_".repeat(Math.max(1, clean.length));
   while (Buffer.byteLength(clean) > maxSegment) clean = clean.slice(0, -1).toWellFormed();

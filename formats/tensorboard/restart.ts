@@ -9,7 +9,7 @@ export interface Purges {
   readonly steps: (number | bigint)[];
 }
 
-export const noPurges: Purges = { positions: [], steps: [] };
+const noPurges: Purges = { positions: [], steps: [] };
 
 /**
  * Follows TensorBoard 2.21 (backend/event_processing/event_accumulator.py, `_MaybePurgeOrphanedData`), for every kind

@@ -47,7 +47,7 @@ export interface BackupReport {
   readonly warningCount: number;
 }
 
-export const maxWarnings = 100;
+const maxWarnings = 100;
 
 /**
  * Each run is read from one snapshot; archived runs are included, runs that are being deleted are not. Entities and

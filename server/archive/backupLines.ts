@@ -49,7 +49,7 @@ export class PointLines {
  * The value as archives hold it: a distribution's counts as an array of numbers, also where float64 bytes are stored
  * (storage.md 2.8). Other bytes become hex text and moments ISO 8601 text when they are formatted (backup-convert.md 1.4).
  */
-export function archivedValue(value: Value): Value {
+function archivedValue(value: Value): Value {
   if (Array.isArray(value)) return value.some(isMap) ? value.map(archivedValue) : value;
   if (!isMap(value) || value.get("type") !== "distribution") return value;
   const data = value.get("data");

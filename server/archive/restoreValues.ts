@@ -23,7 +23,7 @@ const objectTypes = new Set(["image", "text", "distribution", "audio", "figure",
 const clientObjectLast = 0.1;
 const storedObjectLast = 0;
 
-export function isObjectType(dtype: string): boolean {
+function isObjectType(dtype: string): boolean {
   return objectTypes.has(dtype);
 }
 

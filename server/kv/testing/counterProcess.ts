@@ -7,7 +7,7 @@ const [path, task, count] = process.argv.slice(2);
 const database = await openEmbedded({ path: path!, durability: task === "blocks" ? "full" : "normal" });
 
 /** Rows of one block: all of them or none must be there after a crash. */
-export const rowsOfBlock = 20;
+const rowsOfBlock = 20;
 
 for (let done = 0; done < Number(count); done++) {
   const value = await database.transact(async (tx) => {
