@@ -10,17 +10,20 @@ export interface PreparedText {
 
 /**
  * Drops surrounding white space and Aim's `SELECT … IF` head. A query that begins with `select` in any case keeps what
- * follows the first `if`, even one inside a word; that is the language, however odd.
+ * follows the first word `if`; without one it asks for nothing. (The existing services cut at the first two letters `if`, even
+ * inside `modified`.)
  */
 export function prepareText(query: string): PreparedText {
   let body = strip(query);
   let start = query.length - stripLeft(query).length;
   if (/^select/i.test(query)) {
-    const split = /if/i.exec(query);
+    const split = /\bif\b/i.exec(query);
     start = split === null ? query.length : split.index + 2;
     body = query.slice(start);
   }
   if (body === "") return { text: undefined, sourceStart: start };
   const lead = body.length - stripLeft(body).length;
-  return { text: `(${strip(body)})`, sourceStart: start + lead };
+  // A comment ends with its line, and would take the closing parenthesis with it.
+  const end = body.includes("#") ? "\n)" : ")";
+  return { text: `(${strip(body)}${end}`, sourceStart: start + lead };
 }
