@@ -107,10 +107,13 @@ function distributionOf(fields: ValueMap): StreamNode {
   });
 }
 
-/** The Plotly figure as JSON text. Numbers that JSON lacks are null in it, a gap in the plot. */
+/**
+ * The Plotly figure as JSON text, which is what was logged, whatever it is; `{}` where nothing was. Numbers that JSON lacks are
+ * null in it, a gap in the plot.
+ */
 function figureText(data: Value | undefined): string {
   if (typeof data === "string") return data;
-  if (!isMap(data)) return "{}";
+  if (data === undefined || data === null) return "{}";
   const text = formatJson(data, { ascii: true });
   return /NaN|Infinity/.test(text) ? formatJson(finite(data), { ascii: true }) : text;
 }

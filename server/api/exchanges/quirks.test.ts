@@ -319,15 +319,19 @@ quirk("same name, two kinds", "a sequence that is used for two kinds is shown as
 });
 
 quirk("custom objects odd", "objects that are none show as empty ones, in their places", (s) => {
-  for (const kind of ["images", "texts", "distributions"]) {
+  for (const kind of ["images", "texts", "distributions", "figures"]) {
     const { ours, theirs } = s.asked.find(({ request }) => request.path.endsWith(`/search/${kind}/`))!;
     expect([kind, ours.body]).toEqual([kind, theirs.body]);
   }
-  // Text of a figure is an object or what was given as text: the UI looks into it.
+  // A figure whose data is a list is that list.
   const figures = listAt(s.answer("/search/figures/").body, idOf("a"), "traces").flatMap((trace) =>
     listAt(trace, "values"),
   );
-  expect(figures.map((figure) => mapAt(figure)!.get("data"))).toEqual(["raw", "{}", "{}"]);
+  expect(figures.map((figure) => mapAt(figure)!.get("data"))).toEqual([
+    "raw",
+    "{}",
+    '[1.0, null, {"\\u00e9": "\\ud83d\\ude42"}]',
+  ]);
 });
 
 quirk("distribution data with a string in it", "what is no number in a distribution is a NaN", (s) => {
