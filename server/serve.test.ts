@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openEmbeddedStack } from "./embedded.ts";
 import { floatPoints } from "./frontier/testing.ts";
 import { deleteRun } from "./store/deletion.ts";
+import { requestDelete } from "./store/runs.ts";
 import { createRunFrame, metricFrame, TestConnection } from "./testing/connection.ts";
 import { matyan, type Served, startServed, testFolder } from "./testing/served.ts";
 
@@ -165,6 +166,21 @@ test("roles: an API and a frontier share a folder, each with only its own routes
   expect([again.code, again.errors]).toEqual([1, expect.stringContaining("already served")]);
 }, 60_000);
 
+test("a run that was hidden for its delete when the server died is deleted by the next one", async () => {
+  await using folder = await testFolder();
+  {
+    await using served = await startServed({ data: folder.path });
+    await logTo(served.api, "run1", 3);
+  }
+  {
+    await using stack = await openEmbeddedStack({ dataDir: folder.path, durability: "normal" }, { missing: "fail" });
+    await stack.database.transact((tx) => requestDelete(tx, stack.store, "run1", 1));
+  }
+  await using served = await startServed({ data: folder.path });
+  while ((await stepsStored(folder.path, "run1")).length > 0) await Bun.sleep(10);
+  while ((await fetch(`${served.api}/api/v1/rest/runs/run1/info/`)).status !== 404) await Bun.sleep(10);
+}, 60_000);
+
 test("a delete that a crash cut short is finished by the next server", async () => {
   await using folder = await testFolder();
   const blob = join(folder.path, "blobs", "run1");
@@ -177,7 +193,7 @@ test("a delete that a crash cut short is finished by the next server", async () 
   {
     await using stack = await openEmbeddedStack({ dataDir: folder.path, durability: "normal" }, { missing: "fail" });
     // Stopped after the first transaction, as a crash would.
-    const cutShort = deleteRun(stack.store, "run1", { now: 1, signal: AbortSignal.abort() });
+    const cutShort = deleteRun(stack.store, "run1", { now: 1, files: "later", signal: AbortSignal.abort() });
     await cutShort.catch(() => undefined);
     expect(Object.keys(await floatPoints(stack.store, "run1", "loss"))).toHaveLength(3);
   }

@@ -16,10 +16,9 @@ import { createReadiness } from "./health.ts";
 import { type Listener, type ListenOptions, listen } from "./listen.ts";
 import { addReadings, frontierMetrics } from "./processMetrics.ts";
 import { lockDataFolder } from "./serveLock.ts";
-import { resumeDeletes } from "./store/deletion.ts";
 import { resumeUnfinished } from "./store/entities.ts";
 import { UiSite } from "./ui/site.ts";
-import { ApplyLoop } from "./workers/apply.ts";
+import { ApplyLoop, keepDeleting, removeFiles } from "./workers/apply.ts";
 
 export type Role = "all" | "api" | "frontier";
 
@@ -176,17 +175,21 @@ class ServerProcess {
     return listener.address;
   }
 
-  /** Completes deletes and renames that a crash cut short, while clients are served. */
+  /** Completes deletes and renames that were cut short, while clients are served. */
   async #finishLeftovers(): Promise<void> {
     const { store, blobs } = this.#stack;
     const { signal } = this.#stopping;
+    const warn = this.#warn;
     try {
       await resumeUnfinished(store, { signal });
-      for (const hash of await resumeDeletes(store, { now: this.#now(), signal }))
-        for await (const { key } of blobs.list(`${hash}/`)) await blobs.delete(key);
     } catch (error) {
-      if (!signal.aborted) this.#warn(`unfinished deletes could not be completed: ${messageOf(error)}`);
+      if (!signal.aborted) warn(`unfinished renames could not be completed: ${messageOf(error)}`);
     }
+    const request = async (runId: string) => {
+      const message = { type: "delete_run", runId, timestamp: this.#now(), payload: new Map() };
+      for (const outcome of await this.loop.submit([message])) if (!outcome.ok) throw outcome.error;
+    };
+    await keepDeleting(store, { request, files: removeFiles(blobs), now: this.#now, signal, warn });
   }
 }
 

@@ -5,7 +5,7 @@ import type { Transaction } from "../kv/index.ts";
 import { addRunTag, removeRunTag, setRunExperiment } from "../store/associations.ts";
 import { clearTombstone } from "../store/deletion.ts";
 import { createTag, findExperimentByName, findTagByName, hasEntity } from "../store/entities.ts";
-import { finishRun, resumeRun, updateMeta } from "../store/runs.ts";
+import { finishRun, requestDelete, resumeRun, updateMeta } from "../store/runs.ts";
 import { missingNamed, requireName } from "./namedEntity.ts";
 import { json, noContent } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
@@ -46,8 +46,7 @@ export function runRoutes(context: ApiContext): Route[] {
   /** Hides the runs, then has them removed behind all that was logged to them. Returns when that is durable. */
   const deleteRuns = async (hashes: readonly string[]) => {
     const now = context.now();
-    const hidden = mapOf({ pending_deletion: true });
-    await changeRuns(hashes, (tx, hash) => updateMeta(tx, store, hash, hidden, now));
+    await changeRuns(hashes, (tx, hash) => requestDelete(tx, store, hash, now));
     const messages = [...new Set(hashes)].map((runId): IngestMessage => {
       return { type: "delete_run", runId, timestamp: now, payload: new Map() };
     });

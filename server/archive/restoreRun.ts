@@ -105,7 +105,7 @@ export async function discardRun(work: RunWork, hash: string): Promise<void> {
   if (!stored.journal.merged) await clearRemains(work, hash);
   await store.database.transact(async (tx) => {
     clearRestoreJournal(tx, store, hash);
-    if (stored.tombstone === undefined) clearTombstone(tx, store, hash);
+    if (stored.tombstone === undefined) await clearTombstone(tx, store, hash);
   });
 }
 
@@ -195,7 +195,7 @@ async function complete(
     await checkOwner(tx, work, hash);
     for (const state of incomplete) await addTrace(state)(tx);
     await writeMeta(tx, store, hash, meta);
-    clearTombstone(tx, store, hash);
+    await clearTombstone(tx, store, hash);
     if (isLinked) await setRunExperiment(tx, store, hash, experimentId);
     for (const id of tagIds) await addRunTag(tx, store, hash, id);
     const { done } = await reindexRun(tx, store, hash);

@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { encodeValue } from "../../formats/msgpack.ts";
 import { mapOf, type Value } from "../../formats/value.ts";
-import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import { type Database, KvError } from "../kv/index.ts";
+import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import { addRunTag, setRunExperiment } from "./associations.ts";
 import { setAttrs } from "./attrs.ts";
 import {
@@ -31,6 +31,7 @@ import { SequenceWriter } from "./sequences.ts";
 import { collect, contentsOf, failureOf, memoryStore } from "./testing.ts";
 import { writeTrace } from "./traces.ts";
 
+const files = () => Promise.resolve();
 const bounds = { entries: 20, keys: 50, bytes: 100_000 };
 
 async function bigRun(wrap?: (database: Database) => Database): Promise<Store> {
@@ -109,7 +110,7 @@ test("a delete that dies at any transaction is hidden at once and completed by d
       expect(await store.database.snapshot((tx) => collect(lookupActive(tx, store, true)))).toEqual(["bb"]);
     }
     if (dieAfter % 3 === 0) await deleteRun(store, "aa", { now: 50, bounds });
-    else await resumeDeletes(store, { now: 50, bounds });
+    else await resumeDeletes(store, { now: 50, bounds, files });
     if (dieAfter > 0) expect(await contentsOf(store)).toEqual(expected);
   }
   expect(deaths).toBeGreaterThan(10);

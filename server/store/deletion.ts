@@ -8,13 +8,22 @@ import { boundedTransaction } from "./bounded.ts";
 import type { Store } from "./index.ts";
 import { dropRunIndexes, removeEntry } from "./indexes.ts";
 import { after, indexKey, indexRange, lastString, leaf, runKey, runRange, type StoreKeys } from "./keys.ts";
+import { clearOutbox, listOutbox, type OutboxEntry, putOutbox } from "./outbox.ts";
 
 /** What one transaction of a delete touches at most. */
 export const deleteBounds = { entries: 5_000, keys: 50_000, bytes: 8_000_000 } as const;
 
+/** Removes the files of a run whose data is gone, or tells who does. May be called again for the same run. */
+export type DropFiles = (hash: string) => Promise<void>;
+
 export interface DeleteOptions {
   /** Seconds since the epoch: the time of the tombstone. */
   readonly now: number;
+  /**
+   * What becomes of the run's files once its data is gone. `later` leaves them to `resumeDeletes`, which is told by the outbox;
+   * absent, they stay for good.
+   */
+  readonly files?: DropFiles | "later";
   /** Counts keys. */
   readonly progress?: Progress;
   /** Stops between two transactions; deleting again goes on. */
@@ -25,8 +34,8 @@ export interface DeleteOptions {
 
 /**
  * Deletes a run. The first transaction hides it from every reader and writes its tombstone; the following ones clear
- * index entries, associations and data. Cut short anywhere, it is completed by deleting again (or `resumeDeletes`);
- * deleting a deleted run changes nothing.
+ * index entries, associations and data; then its files go. Cut short anywhere, also by a failure of `files`, it is completed by
+ * deleting again or `resumeDeletes`: the outbox says so. Deleting a deleted run changes nothing.
  * @returns the number of keys of its data, and whether there was anything of it.
  */
 export async function deleteRun(
@@ -34,10 +43,10 @@ export async function deleteRun(
   hash: string,
   options: DeleteOptions,
 ): Promise<{ readonly existed: boolean; readonly keys: number }> {
-  const { progress = silentProgress, signal, bounds = deleteBounds } = options;
+  const { progress = silentProgress, signal, bounds = deleteBounds, files } = options;
   const { database } = store;
   const existed = await boundedTransaction(database, bounds.entries, (tx, limit) =>
-    hideRun(tx, store, hash, options.now, limit),
+    hideRun(tx, store, hash, options, limit),
   );
   for (let more = true; more; ) {
     signal?.throwIfAborted();
@@ -53,11 +62,25 @@ export async function deleteRun(
       more = cleared.more;
     }
   // Meta goes last: until then it says that the run is to be deleted.
-  await database.transact(async (tx) => tx.clearRange(runRange(store, hash)));
+  await database.transact(async (tx) => {
+    tx.clearRange(runRange(store, hash));
+    if (files === undefined) clearOutbox(tx, store, "run_deleted", hash);
+  });
+  if (files === undefined || files === "later") return { existed, keys };
+  await files(hash);
+  await database.transact(async (tx) => clearOutbox(tx, store, "run_deleted", hash));
   return { existed, keys };
 }
 
-async function hideRun(tx: Transaction, store: StoreKeys, hash: string, now: number, limit: number): Promise<boolean> {
+async function hideRun(
+  tx: Transaction,
+  store: StoreKeys,
+  hash: string,
+  { now, files }: DeleteOptions,
+  limit: number,
+): Promise<boolean> {
+  clearOutbox(tx, store, "delete_run", hash);
+  putOutbox(tx, store, { kind: "run_deleted", hash, since: now, withFiles: files !== undefined });
   const [data, meta, entry] = await tx.firstOfEach([
     runRange(store, hash),
     runRange(store, hash, "meta"),
@@ -120,9 +143,17 @@ export async function readTombstone(tx: ReadTransaction, store: StoreKeys, hash:
   return bytes === undefined ? undefined : timeOf(bytes);
 }
 
-/** Lets messages of the run through again. Data of a delete that was cut short stays hidden until it is completed. */
-export function clearTombstone(tx: Transaction, store: StoreKeys, hash: string): void {
+/**
+ * Lets messages of the run through again. Data of a delete that was cut short stays hidden until it is completed; files that it
+ * had still to remove stay, since a run made anew may have files of its own.
+ */
+export async function clearTombstone(tx: Transaction, store: StoreKeys, hash: string): Promise<void> {
   tx.clear(indexKey(store, "_deleted", hash));
+  if (!(await isPending(tx, store, hash))) clearOutbox(tx, store, "run_deleted", hash);
+}
+
+async function isPending(tx: ReadTransaction, store: StoreKeys, hash: string): Promise<boolean> {
+  return (await tx.get(runKey(store, hash, "meta", "pending_deletion", leaf))) !== undefined;
 }
 
 export interface Tombstone {
@@ -144,25 +175,68 @@ function timeOf(bytes: Uint8Array): number {
   }
 }
 
-/** Completes the deletes that were cut short: tombstones whose runs still hold data. Returns the runs. */
-export async function resumeDeletes(store: Store, options: DeleteOptions): Promise<string[]> {
+export interface ResumeOptions {
+  /** Seconds since the epoch. */
+  readonly now: number;
+  readonly files: DropFiles;
+  readonly signal?: AbortSignal;
+  readonly bounds?: DeleteOptions["bounds"];
+}
+
+/**
+ * Completes the deletes that the outbox knows of: data first, then files. One that fails is left there, and does not hold up the
+ * others. Returns the runs. @throws the first failure, after all others are done.
+ */
+export async function resumeDeletes(store: Store, options: ResumeOptions): Promise<string[]> {
+  const { signal } = options;
   const resumed: string[] = [];
-  const all = indexRange(store, "_deleted");
-  for (let begin: Uint8Array | undefined = all.begin; begin !== undefined; ) {
-    const range: KeyRange = { begin, end: all.end };
-    const page = await store.database.snapshot(async (tx) => {
-      const hashes: string[] = [];
-      for await (const batch of tx.range(range, { limit: 1_000 }))
-        for (const [key] of batch) hashes.push(lastString(key, store.dirs.indexes));
-      const left = await tx.firstOfEach(hashes.map((hash) => runRange(store, hash)));
-      return { hashes, unfinished: hashes.filter((_, i) => left[i] !== undefined) };
-    });
-    for (const hash of page.unfinished) {
-      await deleteRun(store, hash, options);
-      resumed.push(hash);
+  const failures: unknown[] = [];
+  for await (const entry of listOutbox(store, "run_deleted")) {
+    signal?.throwIfAborted();
+    try {
+      await resumeDelete(store, entry, options);
+      resumed.push(entry.hash);
+    } catch (error) {
+      failures.push(error);
     }
-    const last = page.hashes.at(-1);
-    begin = page.hashes.length < 1_000 || last === undefined ? undefined : after(indexKey(store, "_deleted", last));
+  }
+  if (failures.length > 0) throw failures[0];
+  return resumed;
+}
+
+async function resumeDelete(store: Store, { hash, withFiles }: OutboxEntry, options: ResumeOptions): Promise<void> {
+  const { now, files, signal, bounds } = options;
+  const isCleared = await store.database.snapshot(async (tx) => (await readTombstone(tx, store, hash)) === undefined);
+  await deleteRun(store, hash, {
+    now,
+    ...(withFiles ? { files } : {}),
+    ...(signal === undefined ? {} : { signal }),
+    ...(bounds === undefined ? {} : { bounds }),
+  });
+  // Its tombstone was cleared before its data was gone, so that the run could be made again.
+  if (isCleared) await store.database.transact((tx) => clearTombstone(tx, store, hash));
+}
+
+/**
+ * Hands each deletion that was asked for and did not begin to `submit`, which has to see to it that `delete_run` is applied. Asking
+ * again is harmless; a run that is not hidden any more (another system deleted it, or it was made anew) is left alone.
+ */
+export async function resumeRequests(
+  store: Store,
+  submit: (hash: string) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const resumed: string[] = [];
+  for await (const { hash } of listOutbox(store, "delete_run")) {
+    signal?.throwIfAborted();
+    const isWanted = await store.database.transact(async (tx) => {
+      if (await isPending(tx, store, hash)) return true;
+      clearOutbox(tx, store, "delete_run", hash);
+      return false;
+    });
+    if (!isWanted) continue;
+    await submit(hash);
+    resumed.push(hash);
   }
   return resumed;
 }

@@ -1,12 +1,13 @@
 // The life of a run: creation, its meta fields, finish and resume (storage.md 2.1). Listing and deletion are beside.
 import { MatyanError } from "../../formats/error.ts";
 import { encodeValue } from "../../formats/msgpack.ts";
-import { isMap, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
+import { isMap, mapOf, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
 import { setRunExperiment } from "./associations.ts";
 import { metaTerms, syncTerms } from "./indexes.ts";
 import { cutText, leaf, runKey, type StoreKeys } from "./keys.ts";
 import { openValues } from "./largeValues.ts";
+import { putOutbox } from "./outbox.ts";
 import { getTree, rangeAt, setTree, type Tree } from "./tree.ts";
 
 /** The stored fields of a run, in name order: see docs/data-model.md. */
@@ -182,6 +183,15 @@ export async function resumeRun(
   await updateMeta(tx, store, hash, fields, now);
 }
 
+/**
+ * Hides a run from readers and asks for its deletion: the `delete_run` that has to follow is in the outbox until it is applied.
+ * @throws MatyanError `not_found`
+ */
+export async function requestDelete(tx: Transaction, store: StoreKeys, hash: string, now: number): Promise<void> {
+  await updateMeta(tx, store, hash, mapOf({ pending_deletion: true }), now);
+  putOutbox(tx, store, { kind: "delete_run", hash, since: now, withFiles: true });
+}
+
 export function missingRun(hash: string): MatyanError {
   return new MatyanError("not_found", `there is no run '${cutText(hash)}'`, {
     hint: "`matyan runs ls` lists the runs.",
@@ -191,10 +201,12 @@ export function missingRun(hash: string): MatyanError {
 export {
   clearTombstone,
   type DeleteOptions,
+  type DropFiles,
   deleteRun,
   listTombstones,
   readTombstone,
   resumeDeletes,
+  resumeRequests,
   type Tombstone,
 } from "./deletion.ts";
 export { listRuns, type RunFilter, resolveHash, scanRunHashes } from "./listing.ts";

@@ -3,3 +3,4 @@ export { ApplyLoop, type ApplyLoopOptions, type ApplyLoopStats } from "./applyLo
 export { type Applied, type ApplyBounds, type ApplyOptions, applyBounds, applyMessages } from "./applyMessages.ts";
 export { estimateBytes } from "./estimate.ts";
 export type { Ingest, Outcome } from "./ingest.ts";
+export { completeDeletes, type DeletionDuty, keepDeleting, RunFilesError, removeFiles } from "./runFiles.ts";

@@ -6,10 +6,11 @@ import { KvError, type Transaction } from "../kv/index.ts";
 import type { Store } from "../store/index.ts";
 import { cutText } from "../store/keys.ts";
 import type { StagedValue } from "../store/largeValues.ts";
-import { deleteRun, readTombstone } from "../store/runs.ts";
+import { type DropFiles, deleteRun, readTombstone } from "../store/runs.ts";
 import { estimateBytes } from "./estimate.ts";
 import type { Outcome } from "./ingest.ts";
 import { stageMessage } from "./large.ts";
+import { RunFilesError, removeFiles } from "./runFiles.ts";
 import { RunWriter } from "./runWriter.ts";
 
 /** What one transaction takes at most, well below the engine's limits. */
@@ -35,6 +36,8 @@ export interface Applied {
 
 export interface ApplyOptions {
   readonly bounds?: ApplyBounds;
+  /** What becomes of the files of deleted runs: by default they are removed with the run. */
+  readonly files?: DropFiles | "later";
 }
 
 const applied: Outcome = { ok: true };
@@ -57,7 +60,7 @@ export async function applyMessages(
   messages: readonly IngestMessage[],
   options: ApplyOptions = {},
 ): Promise<Applied> {
-  const job = new ApplyJob(store, blobs, messages.length, options.bounds ?? applyBounds);
+  const job = new ApplyJob(store, blobs, messages.length, options);
   const runs = new Map<string, Work[]>();
   for (let index = 0; index < messages.length; index++) {
     const message = messages[index]!;
@@ -84,7 +87,7 @@ function runIdFault(hash: string): MatyanError | undefined {
 
 class ApplyJob {
   readonly #store: Store;
-  readonly #blobs: BlobStore;
+  readonly #dropFiles: DropFiles | "later";
   readonly #bounds: ApplyBounds;
   readonly #outcomes: Outcome[];
   #chunk: Work[] = [];
@@ -92,10 +95,10 @@ class ApplyJob {
   #dropped = 0;
   #commits = 0;
 
-  constructor(store: Store, blobs: BlobStore, count: number, bounds: ApplyBounds) {
+  constructor(store: Store, blobs: BlobStore, count: number, options: ApplyOptions) {
     this.#store = store;
-    this.#blobs = blobs;
-    this.#bounds = bounds;
+    this.#dropFiles = options.files ?? removeFiles(blobs);
+    this.#bounds = options.bounds ?? applyBounds;
     this.#outcomes = new Array<Outcome>(count).fill(applied);
   }
 
@@ -173,17 +176,14 @@ class ApplyJob {
     }
   }
 
-  /** The run's data goes first, then its files: cut short in between, deleting again removes the files. */
   async #delete({ message, index }: Work): Promise<void> {
-    const hash = message.runId;
-    await deleteRun(this.#store, hash, { now: message.timestamp });
-    this.#commits++;
     try {
-      for await (const { key } of this.#blobs.list(`${hash}/`)) await this.#blobs.delete(key);
-    } catch (cause) {
-      const reason = `run '${cutText(hash)}' is deleted, but not all of its files: ${messageOf(cause)}`;
-      this.refuse(index, new MatyanError("io", reason, { hint: "Delete the run again to go on.", cause }));
+      await deleteRun(this.#store, message.runId, { now: message.timestamp, files: this.#dropFiles });
+    } catch (error) {
+      if (!(error instanceof RunFilesError)) throw error;
+      this.refuse(index, error);
     }
+    this.#commits++;
   }
 }
 
