@@ -1,11 +1,23 @@
 // Blobs as files in a folder. Several processes may use one folder at the same time.
 import { randomUUID } from "node:crypto";
-import type { Dirent } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { constants, type Dirent } from "node:fs";
+import { access, type FileHandle, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { MatyanError, messageOf } from "../../formats/error.ts";
+import { deleteEach, keysOf } from "./deletion.ts";
 import { decodeName, encodeFolders, encodeKey, type FolderName } from "./folderNames.ts";
-import { type BlobEntry, type BlobSource, type BlobStore, checkBlobKey } from "./index.ts";
+import {
+  type BlobDeletion,
+  type BlobEntry,
+  type BlobGetOptions,
+  type BlobRange,
+  type BlobSource,
+  type BlobStore,
+  checkBlobKey,
+  checkDeletePrefix,
+  checkRange,
+} from "./index.ts";
 
 export interface FolderOptions {
   /** `full`: a blob that was put survives a power cut (fsync of file and folders). `normal`: only the end of the process. */
@@ -16,6 +28,8 @@ const chunkBytes = 256 * 1024;
 /** No key's path starts with it (see folderNames.ts). */
 const temporaryFolder = "%tmp";
 const temporaryAgeMs = 24 * 3600 * 1000;
+/** Removing a file waits for the disk. */
+const concurrentDeletes = 8;
 
 /**
  * Opens (and on the first put creates) the folder `dir`. Unfinished files that a killed process left there a day or
@@ -28,6 +42,7 @@ export async function openFolderBlobs(dir: string, options: FolderOptions = {}):
 
 class FolderBlobs implements BlobStore {
   readonly engine = "folder";
+  readonly presignPut = undefined;
   readonly #dir: string;
   readonly #durable: boolean;
 
@@ -56,9 +71,10 @@ class FolderBlobs implements BlobStore {
     }
   }
 
-  async get(key: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+  async get(key: string, { range }: BlobGetOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
     const path = this.#pathOf(key);
-    return (await this.head(key)) === undefined ? undefined : readFile(path, key);
+    if (range !== undefined) checkRange(range);
+    return (await this.head(key)) === undefined ? undefined : readFile(path, key, range);
   }
 
   async head(key: string): Promise<{ size: number } | undefined> {
@@ -85,6 +101,31 @@ class FolderBlobs implements BlobStore {
       }
     });
   }
+
+  async deleteMany(keys: Iterable<string> | AsyncIterable<string>): Promise<BlobDeletion> {
+    return deleteEach(keys, concurrentDeletes, (key) => this.delete(key));
+  }
+
+  async deletePrefix(prefix: string): Promise<BlobDeletion> {
+    checkDeletePrefix(prefix);
+    return this.deleteMany(keysOf(this.list(prefix)));
+  }
+
+  /** The folder itself is made by the first put. */
+  async check(): Promise<void> {
+    await named("use", this.#dir, async () => {
+      const info = await absentAsUndefined(stat(this.#dir));
+      if (info !== undefined && !info.isDirectory())
+        throw Object.assign(new Error("it is a file"), { code: "ENOTDIR" });
+      if (info !== undefined) await access(this.#dir, constants.R_OK | constants.W_OK | constants.X_OK);
+    });
+  }
+
+  uriOf(key: string): string {
+    return pathToFileURL(this.#pathOf(key)).href;
+  }
+
+  async close(): Promise<void> {}
 
   #pathOf(key: string): string {
     checkBlobKey(key);
@@ -135,15 +176,21 @@ class FolderBlobs implements BlobStore {
   }
 }
 
-async function* readFile(path: string, key: string): AsyncIterable<Uint8Array> {
+async function* readFile(
+  path: string,
+  key: string,
+  { start, end = Number.POSITIVE_INFINITY }: BlobRange = { start: 0 },
+): AsyncIterable<Uint8Array> {
   const file = await named("read", key, () => absentAsUndefined(open(path, "r")));
   if (file === undefined) throw new MatyanError("not_found", `the blob '${key}' is gone`);
   try {
-    for (;;) {
-      const chunk = new Uint8Array(chunkBytes);
-      const { bytesRead } = await named("read", key, () => file.read(chunk, 0, chunkBytes, null));
+    for (let at = start; at < end; ) {
+      const wanted = Math.min(chunkBytes, end - at);
+      const chunk = new Uint8Array(wanted);
+      const { bytesRead } = await named("read", key, () => file.read(chunk, 0, wanted, at));
       if (bytesRead === 0) return;
-      yield bytesRead === chunkBytes ? chunk : chunk.subarray(0, bytesRead);
+      at += bytesRead;
+      yield bytesRead === wanted ? chunk : chunk.subarray(0, bytesRead);
     }
   } finally {
     await file.close();

@@ -3,6 +3,7 @@
 import { parseJson } from "../../formats/json.ts";
 import type { IngestMessage } from "../../formats/messages/index.ts";
 import { isMap } from "../../formats/value.ts";
+import { deleteEach, keysOf } from "../blobs/deletion.ts";
 import type { BlobStore } from "../blobs/index.ts";
 import type { Store } from "../store/index.ts";
 import { memoryStore } from "../store/testing.ts";
@@ -31,6 +32,14 @@ export function noBlobs(keys: readonly string[] = []): BlobStore & { readonly ke
     async delete(key) {
       kept.delete(key);
     },
+    deleteMany: (keys) => deleteEach(keys, 1, async (key) => void kept.delete(key)),
+    async deletePrefix(prefix) {
+      return this.deleteMany(keysOf(this.list(prefix)));
+    },
+    presignPut: undefined,
+    async check() {},
+    uriOf: (key) => `file:///nowhere/${key}`,
+    async close() {},
   };
 }
 
