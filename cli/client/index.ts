@@ -21,7 +21,9 @@ export type {
   Tag,
   TagRef,
 } from "./results.ts";
-export { type Closed, Run, type RunOptions, type TrackOptions } from "./run.ts";
+export { Run } from "./run.ts";
+export type { Closed, RunOptions, TrackOptions } from "./runOptions.ts";
 export type { RunSearch, SearchOptions } from "./searches.ts";
-export { type Delivery, type Refusal, Sender, type SenderOptions } from "./sender.ts";
+export { Sender } from "./sender.ts";
+export type { Delivery, Refusal, SenderOptions } from "./senderOptions.ts";
 export type { Uploaded } from "./upload.ts";

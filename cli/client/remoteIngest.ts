@@ -3,7 +3,9 @@ import { MatyanError } from "../../formats/error.ts";
 import { compact, formatTimestamp, type IngestMessage } from "../../formats/messages/index.ts";
 import type { ValueMap } from "../../formats/value.ts";
 import type { Ingest, Outcome } from "../../server/workers/ingest.ts";
-import { type Item, type Refusal, Sender } from "./sender.ts";
+import type { Item } from "./outbox.ts";
+import { Sender } from "./sender.ts";
+import type { Refusal } from "./senderOptions.ts";
 
 /** Sockets that are open at once: runs beyond that wait for their turn. */
 const maxSenders = 32;

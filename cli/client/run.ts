@@ -1,81 +1,31 @@
 // A run that is being logged: parameters, points, objects, files, tags and records, with the Python client's vocabulary.
 import { writeSync } from "node:fs";
 import { basename } from "node:path";
-import { contextId } from "../../formats/context.ts";
 import { MatyanError, messageOf } from "../../formats/error.ts";
-import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
 import { processEnvironment } from "../../server/config.ts";
 import { chooseAddresses } from "./address.ts";
 import { listArtifactFiles } from "./artifactFiles.ts";
 import { sequenceBlobPath } from "./blobPaths.ts";
 import { callerOf } from "./caller.ts";
 import { contentTypeOf } from "./contentType.ts";
+import { ContextTexts } from "./contextTexts.ts";
 import { nextSteps, sequenceKey } from "./continueSteps.ts";
-import { Http, type HttpOptions } from "./http.ts";
+import { Http } from "./http.ts";
+import { LocalParams, namesOfPath, nested } from "./localParams.ts";
 import { clientTime, Messages } from "./messages.ts";
 import { Audio, blobOf, Image, isTrackedObject, type MediaSource, type TrackedObject } from "./objects.ts";
 import type { Item } from "./outbox.ts";
 import { type Plain, toMap, toPlain, toValue } from "./plainValues.ts";
 import { Repo } from "./repo.ts";
 import type { RunInfo } from "./results.ts";
-import { type Delivery, Sender, type SenderOptions } from "./sender.ts";
+import type { Closed, RunOptions, TrackOptions } from "./runOptions.ts";
+import { Sender } from "./sender.ts";
 import { systemParams } from "./systemParams.ts";
 import { captureTerminal } from "./terminalCapture.ts";
 import { Turns } from "./turns.ts";
 import { type Uploaded, upload } from "./upload.ts";
 
-export interface RunOptions {
-  /** Address of the server: of its API, and of its frontier unless `frontier` is given. Else MATYAN_BACKEND_URL. */
-  readonly repo?: string;
-  /** Address of the frontier; else `repo`, else MATYAN_FRONTIER_URL. */
-  readonly frontier?: string;
-  /** By default a new one of 32 hexadecimal digits. */
-  readonly hash?: string;
-  /** Name of an experiment, created if need be. */
-  readonly experiment?: string;
-  /** Go on with the run of this hash: steps continue behind those that are stored. */
-  readonly forceResume?: boolean;
-  /** Only read. */
-  readonly readOnly?: boolean;
-  /** Log what the program writes to its terminal, line by line; off by default. */
-  readonly captureTerminal?: boolean;
-  /** Note the program, its environment and its git commit in `__system_params`; off by default. */
-  readonly logSystemParams?: boolean;
-  /** Told of what was refused or is in the way; by default it is written to stderr. */
-  readonly onProblem?: (problem: string) => void;
-  /** How long `open` waits for the server, 15 s, and `close` for what is under way, 60 s. */
-  readonly openMs?: number;
-  readonly closeMs?: number;
-  /** Uploads at the same time; 4. */
-  readonly uploads?: number;
-  readonly sender?: Partial<Omit<SenderOptions, "frontier" | "runId" | "onRefused" | "onTrouble">>;
-  readonly http?: HttpOptions;
-  /** Seconds since the epoch. */
-  readonly now?: () => number;
-}
-
-export interface TrackOptions {
-  readonly name?: string;
-  /** By default one more than the last one of the sequence. */
-  readonly step?: number | bigint;
-  readonly epoch?: number | bigint;
-  readonly context?: Readonly<Record<string, unknown>>;
-}
-
-export interface Closed extends Delivery {
-  /** Uploads that failed, as errors that name the file. */
-  readonly failedUploads: readonly Error[];
-}
-
 const levels = { debug: 10, info: 20, warning: 30, error: 40 } as const;
-/** Contexts whose text is kept: programs pass the same few objects again and again. */
-const keptContexts = 1_000;
-
-interface ContextText {
-  readonly map: ValueMap | null;
-  readonly text: string;
-  readonly id: number;
-}
 
 export class Run implements AsyncDisposable {
   readonly hash: string;
@@ -89,8 +39,8 @@ export class Run implements AsyncDisposable {
   readonly #uploads = new Set<Promise<unknown>>();
   readonly #failedUploads: Error[] = [];
   readonly #steps = new Map<string, bigint>();
-  readonly #contexts = new Map<string, ContextText>();
-  readonly #params: ValueMap = new Map();
+  readonly #contexts = new ContextTexts((context) => this.#messages.contextText(context));
+  readonly #params = new LocalParams();
   readonly #properties: { name?: string; description?: string; archived?: boolean; experiment?: string } = {};
   #line = 0;
   #stopCapture: (() => void) | undefined;
@@ -199,7 +149,7 @@ export class Run implements AsyncDisposable {
 
   /** The parameters `hparams`, as they were set here. */
   get hparams(): Plain {
-    return toPlain(this.#params.get("hparams") ?? null);
+    return toPlain(this.#params.at(["hparams"]) ?? null);
   }
 
   set hparams(value: object) {
@@ -212,14 +162,11 @@ export class Run implements AsyncDisposable {
    * @throws MatyanError `usage` for a path with an empty name, or a value that can't be stored.
    */
   set(path: string, value: unknown): Promise<void> {
-    const names = path.split(".");
-    if (names.includes("")) throw new MatyanError("usage", `'${path}' is no path of a parameter: a name is empty`);
+    const names = namesOfPath(path);
     const stored = toValue(value, path);
+    this.#params.set(names, stored);
     // Each message has one name at its root: the existing services take several for the whole of all parameters.
-    const nested = names.reduceRight<Value>((inner, name) => new Map([[name.toWellFormed(), inner]]), stored);
-    if (!isMap(nested)) throw new Error("a path has a name");
-    place(this.#params, names, stored);
-    return this.#send(this.#messages.params(nested));
+    return this.#send(this.#messages.params(nested(names, stored)));
   }
 
   /** Sets all members of an object. */
@@ -230,7 +177,7 @@ export class Run implements AsyncDisposable {
   /** The parameter at a path: as it was set here, else as it is stored; undefined when there is none. */
   async get(path: string): Promise<Plain | undefined> {
     const names = path.split(".");
-    const here = at(this.#params, names);
+    const here = this.#params.at(names);
     if (here !== undefined) return toPlain(here);
     let node: Plain | undefined = (await this.info())?.params;
     for (const name of names) {
@@ -377,7 +324,7 @@ export class Run implements AsyncDisposable {
   #point({ name, step, epoch, context }: TrackOptions) {
     if (name === undefined || name === "")
       throw new MatyanError("usage", "what is tracked needs a name", { hint: 'run.track(0.5, { name: "loss" })' });
-    const { map, text, id } = this.#contextOf(context);
+    const { map, text, id } = this.#contexts.of(context);
     const key = sequenceKey(name, id);
     const at = step === undefined ? (this.#steps.get(key) ?? 0n) : wholeNumber(step, "step");
     this.#steps.set(key, at + 1n);
@@ -389,20 +336,6 @@ export class Run implements AsyncDisposable {
       map,
       time: clientTime(this.#now()),
     };
-  }
-
-  #contextOf(context: TrackOptions["context"]): ContextText {
-    if (context === undefined) return noContext;
-    const map = toMap(context, "the context");
-    if (map.size === 0) return noContext;
-    const text = this.#messages.contextText(map);
-    let known = this.#contexts.get(text);
-    if (known === undefined) {
-      if (this.#contexts.size >= keptContexts) this.#contexts.clear();
-      known = { map, text, id: contextId(map) };
-      this.#contexts.set(text, known);
-    }
-    return known;
   }
 
   /** The file first, then what refers to it: a sequence never points to nothing. */
@@ -453,7 +386,6 @@ export class Run implements AsyncDisposable {
 }
 
 const noWait: Promise<void> = Promise.resolve();
-const noContext: ContextText = { map: null, text: "null", id: 0 };
 
 /** Seconds since the epoch, to the microsecond. */
 function preciseNow(): number {
@@ -464,23 +396,4 @@ function wholeNumber(value: number | bigint, what: string): bigint {
   if (typeof value === "bigint") return value;
   if (Number.isSafeInteger(value)) return BigInt(value);
   throw new MatyanError("usage", `the ${what} ${value} is no whole number`);
-}
-
-function place(map: ValueMap, names: readonly string[], value: Value): void {
-  const [name, ...rest] = names;
-  if (name === undefined) return;
-  if (rest.length === 0) {
-    map.set(name, value);
-    return;
-  }
-  const inner = map.get(name);
-  const next: ValueMap = isMap(inner) ? inner : new Map();
-  map.set(name, next);
-  place(next, rest, value);
-}
-
-function at(map: ValueMap, names: readonly string[]): Value | undefined {
-  let node: Value | undefined = map;
-  for (const name of names) node = isMap(node) ? node.get(name) : undefined;
-  return node;
 }

@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { MatyanError } from "../../formats/error.ts";
 import type { Item } from "./outbox.ts";
-import { type Refusal, Sender, type SenderOptions } from "./sender.ts";
+import { Sender } from "./sender.ts";
+import type { Refusal, SenderOptions } from "./senderOptions.ts";
 import { okReply, openFakeFrontier, type Reaction } from "./testing.ts";
 
 const quick = { backoff: { firstMs: 1, longestMs: 5 } } as const;

@@ -1,54 +1,11 @@
 // Sends a run's messages over its WebSocket until each is acknowledged, whatever happens to the connection (pipeline.md 4.2).
 import { MatyanError } from "../../formats/error.ts";
 import { socketUrl } from "./address.ts";
-import { type Backoff, defaultBackoff, pauseMs, realTiming, type Timing } from "./backoff.ts";
+import { pauseMs } from "./backoff.ts";
 import { explainFinding, lookAt, mayPass } from "./diagnose.ts";
 import { type Frame, type Item, Outbox } from "./outbox.ts";
 import { readReply } from "./reply.ts";
-
-export type { Item } from "./outbox.ts";
-
-export interface SenderOptions {
-  /** The frontier's address, as `parseAddress` gives it. */
-  readonly frontier: string;
-  readonly runId: string;
-  /** Told of each message that the server refused, as it happens. */
-  readonly onRefused?: (refusal: Refusal) => void;
-  /** Told when the connection is lost or cannot be made. */
-  readonly onTrouble?: (reason: string) => void;
-  /** Bytes held before `send` asks its caller to wait, 32 MiB; and before it refuses, 512 MiB. */
-  readonly softBytes?: number;
-  readonly hardBytes?: number;
-  /** The largest frame: 100 messages, 1 MB. */
-  readonly batch?: { readonly messages: number; readonly bytes: number };
-  /** Frames on their way at once, where their order does not matter; 4. */
-  readonly window?: number;
-  readonly backoff?: Backoff;
-  /** Without anything to send for so long the connection is closed, so that it doesn't keep a script alive; 5 s. */
-  readonly idleMs?: number;
-  /** Between pings, and the silence after which a connection counts as dead. 10 s, 40 s. */
-  readonly pingMs?: number;
-  readonly silentMs?: number;
-  /** Time for a connection to open; 10 s. */
-  readonly openMs?: number;
-  readonly timing?: Timing;
-}
-
-/** A message that will not be stored. */
-export interface Refusal {
-  readonly item: Item;
-  readonly reason: string;
-}
-
-export interface Delivery {
-  /** Messages that the server has acknowledged as stored. */
-  readonly delivered: number;
-  readonly refused: number;
-  /** The first 1,000 refusals. */
-  readonly refusals: readonly Refusal[];
-  /** Messages that nobody has acknowledged, in order. They may or may not be stored; sending them again is safe. */
-  readonly undelivered: readonly Item[];
-}
+import { type Delivery, type Refusal, type SenderOptions, type SenderSettings, withDefaults } from "./senderOptions.ts";
 
 const keptRefusals = 1_000;
 /** The frontier's largest frame (pipeline.md 4.2). */
@@ -62,7 +19,7 @@ const noWait = Promise.resolve();
  * what it doesn't answer is sent again, on a new connection if need be, until `close`.
  */
 export class Sender {
-  readonly #options: Required<Omit<SenderOptions, "onRefused" | "onTrouble">> & SenderOptions;
+  readonly #options: SenderSettings;
   readonly #outbox: Outbox;
   readonly #url: string;
   #socket: WebSocket | undefined;
@@ -85,21 +42,8 @@ export class Sender {
   #lastTrouble = "no connection yet";
 
   constructor(options: SenderOptions) {
-    const { batch = { messages: 100, bytes: 1_000_000 }, timing = realTiming } = options;
-    this.#options = {
-      softBytes: 32 * 1024 * 1024,
-      hardBytes: 512 * 1024 * 1024,
-      window: 4,
-      backoff: defaultBackoff,
-      idleMs: 5_000,
-      pingMs: 10_000,
-      silentMs: 40_000,
-      openMs: 10_000,
-      ...options,
-      batch,
-      timing,
-    };
-    this.#outbox = new Outbox(batch);
+    this.#options = withDefaults(options);
+    this.#outbox = new Outbox(this.#options.batch);
     this.#url = socketUrl(options.frontier, options.runId);
   }
 

@@ -1,4 +1,5 @@
 // What the existing models take for each kind of field, and the words in which they refuse (pipeline.md 4.3, measured).
+import { parsePythonFloat } from "../floatText.ts";
 import { isMap, type Value } from "../value.ts";
 import { isRefusal, parseMoment, type Refusal } from "./datetime.ts";
 
@@ -37,9 +38,6 @@ export function coerce(kind: FieldKind, value: Value): Coerced {
   }
 }
 
-/** White space as Rust trims it, which is Unicode's. */
-const trimmed = (text: string) => text.trim();
-
 function toInteger(value: Value): Coerced {
   if (typeof value === "bigint") return value;
   if (typeof value === "boolean") return value ? 1n : 0n;
@@ -51,7 +49,7 @@ function toInteger(value: Value): Coerced {
     return new Refused("int_from_float", "Input should be a valid integer, got a number with a fractional part");
   }
   if (typeof value !== "string") return new Refused("int_type", "Input should be a valid integer");
-  const digits = /^([+-]?)(\d+(?:_\d+)*)(?:\.0+)?$/.exec(trimmed(value));
+  const digits = /^([+-]?)(\d+(?:_\d+)*)(?:\.0+)?$/.exec(value.trim());
   if (digits === null || digits[2]!.length > 4_300)
     return new Refused("int_parsing", "Input should be a valid integer, unable to parse string as an integer");
   const size = BigInt(digits[2]!.replaceAll("_", ""));
@@ -63,14 +61,8 @@ function toFloat(value: Value): Coerced {
   if (typeof value === "bigint") return Number(value);
   if (typeof value === "boolean") return value ? 1 : 0;
   if (typeof value !== "string") return new Refused("float_type", "Input should be a valid number");
-  const text = trimmed(value);
-  if (/^[+-]?(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)(e[+-]?\d+(_\d+)*)?$/i.test(text))
-    return Number(text.replaceAll("_", ""));
-  const special = /^([+-]?)(nan|inf(?:inity)?)$/i.exec(text);
-  if (special !== null) {
-    const size = special[2]!.toLowerCase() === "nan" ? Number.NaN : Infinity;
-    return special[1] === "-" ? -size : size;
-  }
+  const number = parsePythonFloat(value);
+  if (number !== undefined) return number;
   return new Refused("float_parsing", "Input should be a valid number, unable to parse string as a number");
 }
 

@@ -1,4 +1,5 @@
 // Pass 2 over a run's events: writes them as lines of `sequences.jsonl` and hands out blobs. The hot path of a conversion.
+import { parsePythonFloat } from "../floatText.ts";
 import { writeAudio, writeImages } from "./emitMedia.ts";
 import { writeDistribution, writeFigure, writeText } from "./emitTensor.ts";
 import { EventReader, ValueField, ValueReader, What } from "./event.ts";
@@ -8,7 +9,7 @@ import { isPurged, type Purges } from "./restart.ts";
 import { ScalarEvent } from "./scalarEvent.ts";
 import type { Arena } from "./source.ts";
 import { TagTable } from "./tags.ts";
-import { Shape, TensorReader, textNumber } from "./tensor.ts";
+import { Shape, TensorReader } from "./tensor.ts";
 
 /** A blob to be stored: a header, if any, and bytes of the segment, which has not been copied. */
 export interface Blob {
@@ -272,7 +273,7 @@ export class Emitter {
 
   #numberOfText(): number | undefined {
     const [start, end] = this.#tensor.strings();
-    return textNumber(Buffer.from(this.#arena.bytes.subarray(start, end)).toString("latin1"));
+    return parsePythonFloat(Buffer.from(this.#arena.bytes.subarray(start, end)).toString("latin1"));
   }
 
   #object(kind: number, shape: number, tag: number, series: number, step: number | bigint, wallTime: number): void {

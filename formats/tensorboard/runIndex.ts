@@ -9,7 +9,8 @@ import { RestartRule } from "./restart.ts";
 import { ScalarEvent } from "./scalarEvent.ts";
 import type { Arena } from "./source.ts";
 import { TagTable } from "./tags.ts";
-import { Shape, stringDtype, TensorReader } from "./tensor.ts";
+import { Shape, TensorReader } from "./tensor.ts";
+import { stringDtype } from "./tensorDtypes.ts";
 
 const sessionStartTag = "_hparams_/session_start_info";
 
