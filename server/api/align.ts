@@ -2,18 +2,18 @@
 import { StreamEncoder, type StreamNode } from "../../formats/stream.ts";
 import type { ReadTransaction } from "../kv/index.ts";
 import { isNumeric, RunReader, type RunTrace, rest, type Step, sameValue } from "../search/index.ts";
-import { floatsAt, readFloats, sampleFloats } from "../store/floatColumns.ts";
-import { DrawnPoints } from "./drawnPoints.ts";
+import { floatsAt, noColumns, readFloats, sampleFloats } from "../store/floatColumns.ts";
+import { drawnPoints, type Slice } from "./drawnSlice.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { type BodyOf, dictionary, list, object, type Reader, readBody, text } from "./schema.ts";
 import { answerFrames } from "./streams/answer.ts";
 import { treeOf } from "./streams/runParts.ts";
 
-/** Points of the x metric that are sent of one trace: bounds the memory of an answer. */
-const mostPoints = 200_000;
+/** Points of the x metric that are sent of one trace, spread over all of it: bounds the memory of an answer. */
+const mostPoints = 50_000;
 
 /** Exactly three integers. */
-const slice: Reader<readonly [bigint, bigint, bigint]> = {
+const slice: Reader<Slice> = {
   schema: { type: "array", prefixItems: [{ type: "integer" }, { type: "integer" }, { type: "integer" }], minItems: 3 },
   read: (value, faults) => {
     const items = list(integer).read(value, faults);
@@ -43,7 +43,7 @@ const alignBody = object({
 type AlignBody = BodyOf<typeof alignBody.fields>;
 type AlignTrace = AlignBody["runs"][number]["traces"][number];
 
-export function alignRoutes(context: ApiContext, drawn: DrawnPoints): readonly Route[] {
+export function alignRoutes(context: ApiContext): readonly Route[] {
   return [
     {
       method: "POST",
@@ -53,8 +53,7 @@ export function alignRoutes(context: ApiContext, drawn: DrawnPoints): readonly R
       answer: { description: "A tree stream of lists by run hash.", type: "application/octet-stream" },
       handle: async (request) => {
         const body = await readBody(request, alignBody);
-        const known = DrawnPoints.isBrowser(request) ? drawn : undefined;
-        return answerFrames(request, context.store, (tx) => frames(tx, context, body, known));
+        return answerFrames(request, context.store, (tx) => frames(tx, context, body));
       },
     },
   ];
@@ -65,7 +64,6 @@ async function* frames(
   tx: ReadTransaction,
   { store }: ApiContext,
   body: AlignBody,
-  drawn: DrawnPoints | undefined,
 ): AsyncGenerator<Step<Uint8Array>, void> {
   const encoder = new StreamEncoder();
   const asked = new Map<string, AlignTrace[]>();
@@ -76,10 +74,7 @@ async function* frames(
     const stored = (await (await reader.open(hash))?.traces()) ?? [];
     encoder.entry([hash], []);
     for (let i = 0; i < traces.length; i++) {
-      encoder.entry(
-        [hash, BigInt(i)],
-        await alignTrace(reader, hash, stored, traces[i]!, body.align_by, drawn?.of(hash)),
-      );
+      encoder.entry([hash, BigInt(i)], await alignTrace(reader, hash, stored, traces[i]!, body.align_by));
       if (encoder.length > 1_000_000) yield encoder.finish();
     }
     yield encoder.finish();
@@ -88,33 +83,36 @@ async function* frames(
 }
 
 /**
- * The x metric at the steps of the trace up to the last that was drawn, at those `points` that were drawn where their number is
- * known; null where there is no such metric.
+ * The x metric at the steps of the trace up to the last that was drawn, at those points that were drawn where the slice tells;
+ * null where there is no such metric.
  */
 async function alignTrace(
   { tx, store }: RunReader,
   hash: string,
   stored: readonly RunTrace[],
-  { name, context, slice: [, last] }: AlignTrace,
+  { name, context, slice }: AlignTrace,
   alignBy: string,
-  points: number | undefined,
 ): Promise<StreamNode> {
   const find = (wanted: string) =>
     stored.find((trace) => trace.name === wanted && isNumeric(trace) && sameValue(trace.context, context));
   const trace = find(name);
   const x = find(alignBy);
   if (trace === undefined || x === undefined) return treeOf({ name, context, x_axis_values: null, x_axis_iters: null });
-  const to = last > 0n ? last : undefined;
+  const points = drawnPoints(slice, mostPoints);
+  const to = points !== undefined || slice[1] > 0n ? slice[1] : undefined;
   const own = { hash, contextId: trace.contextId, name };
   const other = { hash, contextId: x.contextId, name: x.name };
-  if (points !== undefined) {
-    const { steps } = await sampleFloats(tx, store, own, points, to);
-    const { values, found } = await floatsAt(tx, store, other, steps);
+  const all =
+    points === undefined
+      ? await readFloats(tx, store, other, to === undefined ? {} : { to }, mostPoints + 1)
+      : noColumns;
+  if (points === undefined && all.steps.length <= mostPoints) {
+    const { found } = await floatsAt(tx, store, own, all.steps);
     const at = (_: number, i: number) => found[i] === true;
-    return treeOf({ name, context, x_axis_values: values.filter(at), x_axis_iters: steps.filter(at) });
+    return treeOf({ name, context, x_axis_values: all.values.filter(at), x_axis_iters: all.steps.filter(at) });
   }
-  const all = await readFloats(tx, store, other, to === undefined ? {} : { to }, mostPoints);
-  const { found } = await floatsAt(tx, store, own, all.steps);
+  const { steps } = await sampleFloats(tx, store, own, points ?? mostPoints, to);
+  const { values, found } = await floatsAt(tx, store, other, steps);
   const at = (_: number, i: number) => found[i] === true;
-  return treeOf({ name, context, x_axis_values: all.values.filter(at), x_axis_iters: all.steps.filter(at) });
+  return treeOf({ name, context, x_axis_values: values.filter(at), x_axis_iters: steps.filter(at) });
 }

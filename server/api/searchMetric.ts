@@ -4,7 +4,7 @@ import type { ReadTransaction } from "../kv/index.ts";
 import { type PreparedQuery, prepareQuery } from "../query/index.ts";
 import { findSequences, isNumeric, type Run, RunReader, type RunTrace, rest, type Step } from "../search/index.ts";
 import { type FloatColumns, floatsAt, sampleFloats } from "../store/floatColumns.ts";
-import { DrawnPoints } from "./drawnPoints.ts";
+import { drawnSlice, isBrowser } from "./drawnSlice.ts";
 import type { ApiRequest } from "./request.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { answerFrames } from "./streams/answer.ts";
@@ -24,11 +24,11 @@ interface Sampling {
   /** Name of the metric to use as x. */
   readonly xAxis: string | undefined;
   readonly skipSystem: boolean;
-  /** Where to note what was given to a browser. */
-  readonly drawn: DrawnPoints | undefined;
+  /** Browsers are told in each slice how many points they asked for. */
+  readonly isBrowser: boolean;
 }
 
-export function searchMetricRoutes(context: ApiContext, drawn: DrawnPoints): readonly Route[] {
+export function searchMetricRoutes(context: ApiContext): readonly Route[] {
   return [
     {
       method: "GET",
@@ -43,12 +43,12 @@ export function searchMetricRoutes(context: ApiContext, drawn: DrawnPoints): rea
       },
       answer: { description: "A tree stream of runs by hash.", type: "application/octet-stream" },
       errors: [400],
-      handle: (request) => handle(context, drawn, request),
+      handle: (request) => handle(context, request),
     },
   ];
 }
 
-function handle(context: ApiContext, drawn: DrawnPoints, request: ApiRequest): Promise<Response> {
+function handle(context: ApiContext, request: ApiRequest): Promise<Response> {
   const { query } = request;
   const prepared = prepareQuery(query.string("q", ""), { scope: "metric", timezoneOffset: request.timezoneOffset });
   query.int("trace_chunk_size", 10);
@@ -56,7 +56,7 @@ function handle(context: ApiContext, drawn: DrawnPoints, request: ApiRequest): P
     points: Math.min(query.int("p", 50), mostPoints),
     xAxis: query.string("x_axis"),
     skipSystem: query.bool("skip_system", true),
-    drawn: DrawnPoints.isBrowser(request) ? drawn : undefined,
+    isBrowser: isBrowser(request),
   };
   const progress = new Progress(query.bool("report_progress", true));
   return answerFrames(request, context.store, (tx) => frames(tx, context, prepared, sampling, progress), progress);
@@ -81,7 +81,6 @@ async function* frames(
     if (isFirst && step.total > 0) yield progress.frame(0, step.total);
     isFirst = false;
     yield progress.changed(step.checked, step.total);
-    sampling.drawn?.remember(step.run.hash, sampling.points);
     yield* encodeRun(encoder, reader, step.run, step.traces, sampling);
   }
   yield progress.end();
@@ -93,7 +92,7 @@ async function* encodeRun(
   reader: RunReader,
   run: Run,
   traces: readonly RunTrace[],
-  { points, xAxis, skipSystem }: Sampling,
+  { points, xAxis, skipSystem, isBrowser }: Sampling,
 ): AsyncGenerator<Uint8Array, void> {
   const { hash } = run;
   const { tx, store } = reader;
@@ -111,7 +110,7 @@ async function* encodeRun(
       }),
     );
     for (let i = 0; i < group.length; i++) {
-      encoder.entry([hash, "traces", BigInt(at + i)], traceTree(group[i]!, read[i]!));
+      encoder.entry([hash, "traces", BigInt(at + i)], traceTree(group[i]!, read[i]!, isBrowser ? points : undefined));
       if (encoder.length > partBytes) yield encoder.finish();
     }
   }
@@ -139,11 +138,12 @@ async function xColumns(
 function traceTree(
   trace: RunTrace,
   { columns, x }: { readonly columns: FloatColumns; readonly x?: XColumns },
+  points: number | undefined,
 ): StreamNode {
   return treeOf({
     name: trace.name,
     context: trace.context,
-    slice: [0n, BigInt(columns.steps.at(-1) ?? 0), 1n],
+    slice: drawnSlice(columns.steps.at(-1), points),
     values: columns.values,
     iters: columns.steps,
     epochs: columns.epochs,

@@ -4,7 +4,6 @@ import { alignRoutes } from "./align.ts";
 import { blobBatchRoutes } from "./blobBatch.ts";
 import { BlobUris } from "./blobUri.ts";
 import { customBatchRoutes } from "./customBatch.ts";
-import { DrawnPoints } from "./drawnPoints.ts";
 import { logRoutes } from "./logs.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { searchCustomRoutes } from "./searchCustom.ts";
@@ -14,13 +13,12 @@ import { searchRunRoutes } from "./searchRun.ts";
 /** @throws MatyanError `usage` for a secret of blob URIs that is none. */
 export function streamRoutes(context: ApiContext): readonly Route[] {
   const uris = new BlobUris(context.config.blobUriSecret);
-  const drawn = new DrawnPoints();
   return [
     ...searchRunRoutes(context),
-    ...searchMetricRoutes(context, drawn),
+    ...searchMetricRoutes(context),
     ...searchCustomRoutes(context, uris),
     ...activeRoutes(context),
-    ...alignRoutes(context, drawn),
+    ...alignRoutes(context),
     ...logRoutes(context),
     ...customBatchRoutes(context, uris),
     ...blobBatchRoutes(context, uris),

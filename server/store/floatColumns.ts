@@ -6,7 +6,7 @@ import type { KeyRange, ReadTransaction } from "../kv/index.ts";
 import type { StoreKeys } from "./keys.ts";
 import { decodeStored, LargePointer } from "./largeValues.ts";
 import { pickEvenly, sampleSequence, targets } from "./sampling.ts";
-import { columnPrefix, type SequenceRef, stepKey, stepRange } from "./sequences.ts";
+import { columnPrefix, type SequenceRef, stepKey, stepOf, stepRange } from "./sequences.ts";
 
 /** Points of a sequence, one element each. NaN where a point has no epoch or time, or a value that is no number. */
 export interface FloatColumns {
@@ -69,7 +69,7 @@ export async function sampleFloats(
   return finish(tx, store, ref, points);
 }
 
-/** All points up to a step, in order: `limit` at most. */
+/** All points up to a step, in order: `limit` at most. Steps that a float64 cannot hold are rounded. */
 export async function readFloats(
   tx: ReadTransaction,
   store: StoreKeys,
@@ -80,7 +80,10 @@ export async function readFloats(
   const prefix = columnPrefix(store, ref, "val");
   const points = new Points(256);
   for await (const batch of tx.range(stepRange(prefix, range), { limit }))
-    for (const [key, bytes] of batch) points.add(readIntegerNumber(key, prefix.length), bytes);
+    for (const [key, bytes] of batch) {
+      const step = readIntegerNumber(key, prefix.length);
+      points.add(Number.isNaN(step) ? Number(stepOf(key, prefix.length)) : step, bytes);
+    }
   return points.columns();
 }
 

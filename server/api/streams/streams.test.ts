@@ -15,7 +15,6 @@ import {
   encodeQuery,
   objectsOf,
   recordsOf,
-  restPath,
   type StreamApi,
   streamApi,
   temporaryBlobs,
@@ -170,17 +169,35 @@ test("align answers for every run and trace in its place, with null where there 
   expect(floats(at(found.get("good"), 1, "x_axis_iters"))).toEqual([0, 3, 4]);
 });
 
-test("a browser that drew some points gets the x values of those points, so that they pair (W15)", async () => {
-  const browser = { "x-timezone-offset": "0" };
-  const drawn = await objectsOf(
-    await api.get(`/runs/search/metric?${encodeQuery({ q: "metric.name == 'loss'", p: 4 })}`, browser),
-  );
-  const traces = [{ name: "loss", context: { subset: "val" }, slice: [0, 9, 1] }];
-  const body = JSON.stringify({ align_by: "x", runs: [{ run_id: "good", traces }] });
-  const request = new Request(`${restPath}/runs/search/metric/align`, { method: "POST", headers: browser, body });
-  const aligned = at((await objectsOf(await api.handle(request))).get("good"), 0);
-  expect(floats(at(trace(drawn.get("good"), "loss"), "iters"))).toEqual([0, 3, 6, 9]);
-  expect(floats(at(aligned, "x_axis_iters"))).toEqual([0, 3, 9]);
+test("a browser that drew some points gets the x values of those points, whichever process is asked (W15)", async () => {
+  const browser = { "x-timezone-offset": "0", "content-type": "application/json" };
+  const drawn = async (p: number, headers: Record<string, string>) =>
+    trace(
+      (
+        await objectsOf(await api.get(`/runs/search/metric?${encodeQuery({ q: "metric.name == 'loss'", p })}`, headers))
+      ).get("good"),
+      "loss",
+    );
+  // Another process over the same store, that has not seen the searches.
+  const other = streamApi(api.context.store, api.context.blobs);
+  const alignedTo = async (slice: unknown) => {
+    const traces = [{ name: "loss", context: { subset: "val" }, slice }];
+    const found = await objectsOf(
+      await other.post("/runs/search/metric/align", { align_by: "x", runs: [{ run_id: "good", traces }] }),
+    );
+    return floats(at(found.get("good"), 0, "x_axis_iters"));
+  };
+  const sliceOf = (found: StreamNode | undefined) => (at(found, "slice") as readonly bigint[]).map(Number);
+  const four = await drawn(4, browser);
+  expect(floats(at(four, "iters"))).toEqual([0, 3, 6, 9]);
+  expect(await alignedTo(sliceOf(four))).toEqual([0, 3, 9]);
+  expect(await alignedTo(sliceOf(await drawn(3, browser)))).toEqual([0, 4, 9]);
+  expect(await alignedTo(sliceOf(await drawn(1, browser)))).toEqual([0]);
+  expect(await alignedTo(sliceOf(await drawn(0, browser)))).toEqual([0]);
+  // Programs get the slice that they know, and all that there is.
+  expect(sliceOf(await drawn(4, {}))).toEqual([0, 9, 1]);
+  expect(await alignedTo([0, 9, 1])).toEqual([0, 3, 4, 9]);
+  expect(await alignedTo([0, 9, 3])).toEqual([0, 3, 4, 9]);
 });
 
 test("a range or a choice of pictures keeps their numbers, and each URI leads to its own picture (W8)", async () => {
