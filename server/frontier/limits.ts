@@ -1,7 +1,7 @@
 // How much the frontier holds for its clients, and how long it waits for them.
 
 export interface FrontierLimits {
-  /** The largest frame, bytes. Beyond it the socket is closed with 1009 (pipeline.md 4.2). */
+  /** The largest frame, bytes. A larger one is refused, and the socket closed with 1009 (pipeline.md 4.2). */
   readonly frameBytes: number;
   /** Bytes of frames that arrived and have no reply yet, of all connections; beyond it nobody is read from. */
   readonly heldBytes: number;
@@ -13,6 +13,8 @@ export interface FrontierLimits {
   readonly pingMs: number;
   /** Seconds without a byte from the client, pongs included, after which the connection is given up. */
   readonly silentSeconds: number;
+  /** How long a connection waits for what earlier ones of its run sent, milliseconds. Two that send all the time take turns by this. */
+  readonly orderMs: number;
   /** Pauses between attempts to store a frame when the store fails as a whole, milliseconds. Within a client's patience of 15 s. */
   readonly retryMs: readonly number[];
 }
@@ -26,5 +28,6 @@ export const frontierLimits: FrontierLimits = {
   errorLength: 16_000,
   pingMs: 20_000,
   silentSeconds: 120,
+  orderMs: 5_000,
   retryMs: [250, 1_000, 3_000],
 };

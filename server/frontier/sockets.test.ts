@@ -117,18 +117,46 @@ test("the run of the path counts, whatever messages say, in any spelling of the 
   expect((await fetch(served.socketOf("plain"))).status).toBe(426);
 });
 
-test("a frame of 16 MiB is taken, a longer one closes the socket with 1009 and a reason", async () => {
+/** A frame of so many bytes. */
+function longFrame(length: number, letter = "x"): string {
+  const text = JSON.stringify({ type: "log_hparams", value: { note: "" } });
+  return text.replace('""', `"${letter.repeat((length - text.length) / Buffer.byteLength(letter))}"`);
+}
+
+const limit = 16 * 1024 * 1024;
+
+test.each([
+  ["", limit + 1, "x"],
+  [", also when it has fewer characters than that", limit + 2, "é"],
+])(
+  "a frame of more than 16 MiB is refused by name%s, what came before it is stored, and the socket closes with 1009",
+  async (_, size, letter) => {
+    await using served = await openTestFrontier();
+    const client = await TestConnection.open(served.socketOf("run1"));
+    client.send(JSON.stringify([createRunFrame(), metricFrame("loss", 0, 1)]));
+    const frame = longFrame(size, letter);
+    client.send(frame);
+    client.send(JSON.stringify(metricFrame("loss", 1, 1)));
+    expect(await client.next()).toEqual({ status: "ok", error: null });
+    const { status, error } = await client.next();
+    expect(status).toBe("error");
+    expect(error).toStartWith(`a frame holds at most ${limit} bytes, this one has ${Buffer.byteLength(frame)}: `);
+    expect(error).toContain("MATYAN_WS_BATCH_SIZE");
+    expect(await client.closed).toEqual({ code: 1009, reason: `a frame holds at most ${limit} bytes` });
+    while (served.frontier.sockets.stats.connections > 0) await Bun.sleep(1);
+    expect(served.frontier.sockets.stats.heldBytes).toBe(0);
+    expect(await served.pointsOf("run1", "loss")).toMatchObject({ 0: 1 });
+    const next = await TestConnection.open(served.socketOf("run1"));
+    expect((await next.ask(metricFrame("loss", 2, 1))).status).toBe("ok");
+  },
+);
+
+test("a frame of 16 MiB is taken; one of more than twice that closes the socket with 1009 before it is read", async () => {
   await using served = await openTestFrontier();
   const client = await TestConnection.open(served.socketOf("run1"));
   await client.ask(createRunFrame());
-  const frame = (length: number) => {
-    const text = JSON.stringify({ type: "log_hparams", value: { note: "" } });
-    return text.replace('""', `"${"x".repeat(length - text.length)}"`);
-  };
-  const limit = 16 * 1024 * 1024;
-  // So large a value is more than the store takes; what counts here is that the reply says so.
-  expect((await client.ask(frame(limit))).status).toMatch(/^(ok|error)$/);
-  client.send(frame(limit + 1));
+  expect(await client.ask(longFrame(limit))).toEqual({ status: "ok", error: null });
+  client.send(longFrame(2 * limit + 1));
   const { code, reason } = await client.closed;
   expect(code).toBe(1009);
   expect(reason).not.toBe("");
@@ -199,6 +227,61 @@ test("what a client sent before it died is stored, and its connection is let go"
   await served.loop.drain();
   while (served.frontier.sockets.stats.heldBytes > 0) await Bun.sleep(5);
   expect(await served.pointsOf("run1", "loss")).toEqual({ 0: 1 });
+});
+
+test("what a client sends over a new connection is applied behind what arrived over its lost one, to the last frame", async () => {
+  const ingest = new HeldIngest();
+  await using served = await openTestFrontier({ ingest });
+  const lost = await TestConnection.open(served.socketOf("run1"));
+  const padding = "x".repeat(200_000);
+  const named = (name: string) => JSON.stringify({ type: "set_run_property", name, description: padding });
+  // More than one read of a socket, so that a part is still in the kernel when the connection is lost.
+  const before = Array.from({ length: 12 }, (_, i) => `before ${i}`);
+  for (const name of before) lost.send(named(name));
+  await ingest.untilTaken(1);
+  await Bun.sleep(100);
+  lost.terminate();
+  const back = await TestConnection.open(served.socketOf("run1"));
+  const other = await TestConnection.open(served.socketOf("run2"));
+  back.send(named("after"));
+  other.send(named("other"));
+  await ingest.untilTaken(2);
+  ingest.releaseOne();
+  const isAfter = () => ingest.taken.some(([first]) => first?.payload.get("name") === "after");
+  while (!isAfter()) {
+    ingest.releaseOne();
+    await Bun.sleep(1);
+  }
+  const names = ingest.taken.flatMap((messages) => messages.map(({ payload }) => payload.get("name")));
+  // Another run does not wait. What the client had not yet handed to its kernel is lost with it.
+  expect(names.slice(0, 2)).toEqual(["before 0", "other"]);
+  expect(names.at(-1)).toBe("after");
+  const arrived = names.filter((name) => String(name).startsWith("before"));
+  expect(arrived.length).toBeGreaterThan(3);
+  expect(arrived).toEqual(before.slice(0, arrived.length));
+  ingest.releaseOne();
+  expect((await back.next()).status).toBe("ok");
+});
+
+test("two connections of one run at the same time do not hold each other up", async () => {
+  const ingest = new HeldIngest();
+  await using served = await openTestFrontier({ ingest, limits: { orderMs: 20 } });
+  const [one, two] = [
+    await TestConnection.open(served.socketOf("run1")),
+    await TestConnection.open(served.socketOf("run1")),
+  ];
+  one.send(JSON.stringify(metricFrame("loss", 0, 1)));
+  await ingest.untilTaken(1);
+  two.send(JSON.stringify(metricFrame("loss", 1, 1)));
+  await ingest.untilTaken(2);
+  // The third comes while others are at work, and waits no longer than it has to.
+  const three = await TestConnection.open(served.socketOf("run1"));
+  three.send(JSON.stringify(metricFrame("loss", 2, 1)));
+  await ingest.untilTaken(3);
+  for (const client of [one, two, three]) {
+    ingest.releaseOne();
+    expect((await client.next()).status).toBe("ok");
+  }
 });
 
 test("frames sent twice change nothing", async () => {

@@ -6,6 +6,7 @@ import { ApplyGate } from "./applyGate.ts";
 import { type FrontierMetrics, noMetrics } from "./frontierMetrics.ts";
 import { type FrontierLimits, frontierLimits } from "./limits.ts";
 import { describeRefused, errorReply, okReply, type RefusedItem } from "./replies.ts";
+import { RunOrder, type RunPlace } from "./runOrder.ts";
 
 export interface SocketOptions {
   readonly ingest: Ingest;
@@ -17,13 +18,24 @@ export interface SocketOptions {
   readonly warn?: (text: string) => void;
 }
 
+/** A text, or why there is none to read. */
+type Frame = string | Refusal;
+
+interface Refusal {
+  readonly reason: string;
+  /** Whether the connection is closed after the reply. */
+  readonly isLast: boolean;
+}
+
 /** What a connection carries. */
 export interface Connection {
   /** From the path; it overrides what messages say. */
   readonly runId: string;
   readonly openedAt: number;
-  /** Frames that arrived and have no reply; the first one is in the works. A text, or the size of a binary frame. */
-  readonly frames: (string | number)[];
+  /** Frames that arrived and have no reply; the first one is in the works. */
+  readonly frames: Frame[];
+  /** Since it opened. */
+  place?: RunPlace;
 }
 
 type Socket = Bun.ServerWebSocket<Connection>;
@@ -31,6 +43,9 @@ type Socket = Bun.ServerWebSocket<Connection>;
 /**
  * Back-pressure: a frame is read only after the reply to the one before it. A client that waits for its replies never
  * notices; one that does not is no longer read from, so TCP holds it up. Beyond `heldBytes` in all, nobody is.
+ *
+ * Frames that arrived whole are applied also when their connection is lost: the Python client never sends them again, and
+ * those that do send what was stored already. What a client sends over its next connection waits for them.
  */
 export class FrontierSockets {
   readonly limits: FrontierLimits;
@@ -38,6 +53,7 @@ export class FrontierSockets {
   readonly #metrics: FrontierMetrics;
   readonly #gate: ApplyGate;
   readonly #open = new Set<Socket>();
+  readonly #order = new RunOrder();
   #heldBytes = 0;
   #isFull = false;
   #busy = 0;
@@ -59,8 +75,8 @@ export class FrontierSockets {
   /** For `Bun.serve`. */
   get handler(): Bun.WebSocketHandler<Connection> {
     return {
-      // Bun answers a longer frame with close 1009 and a reason.
-      maxPayloadLength: this.limits.frameBytes,
+      // Beyond this Bun closes with 1009 before it has the frame, without a reply; between this and the limit ours says more.
+      maxPayloadLength: 2 * this.limits.frameBytes,
       idleTimeout: this.limits.silentSeconds,
       sendPings: false,
       // Compressed frames would undo the bounds: one read of the socket can hold hundreds of large ones. It costs clients
@@ -90,15 +106,7 @@ export class FrontierSockets {
   async close(deadlineMs: number): Promise<void> {
     this.#isClosing = true;
     for (const socket of [...this.#open]) if (socket.data.frames.length === 0) goAway(socket);
-    if (this.#busy > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, deadlineMs);
-      });
-      await Promise.race([idle, late]);
-      clearTimeout(timer);
-    }
+    if (this.#busy > 0) await within(new Promise<void>((resolve) => this.#idle.push(resolve)), deadlineMs);
     clearInterval(this.#pings);
     for (const socket of [...this.#open]) goAway(socket);
   }
@@ -106,6 +114,7 @@ export class FrontierSockets {
   #opened(socket: Socket): void {
     this.#metrics.opened();
     this.#open.add(socket);
+    socket.data.place = this.#order.enter(socket.data.runId);
     if (this.#isClosing) goAway(socket);
     else if (this.#isFull) socket.pause();
     this.#pings ??= setInterval(() => {
@@ -116,6 +125,7 @@ export class FrontierSockets {
   #closed(socket: Socket): void {
     this.#open.delete(socket);
     this.#metrics.closed((performance.now() - socket.data.openedAt) / 1_000);
+    if (socket.data.frames.length === 0) socket.data.place?.leave();
     if (this.#open.size > 0 || this.#pings === undefined) return;
     clearInterval(this.#pings);
     this.#pings = undefined;
@@ -125,30 +135,45 @@ export class FrontierSockets {
     // What comes after the last reply was not taken: its sender sees the connection close and sends it again.
     if (this.#isClosing) return;
     const { frames } = socket.data;
-    frames.push(typeof data === "string" ? data : data.byteLength);
-    this.#heldBytes += data.length;
+    socket.data.place?.hold();
+    const frame = this.#frameOf(data);
+    frames.push(frame);
+    this.#heldBytes += sizeOf(frame);
     if (this.#heldBytes > this.limits.heldBytes && !this.#isFull) {
       this.#isFull = true;
-      for (const each of this.#open) each.pause();
+      for (const each of this.#open) {
+        each.pause();
+        each.data.place?.hold();
+      }
     }
     if (frames.length > 1) socket.pause();
     else void this.#work(socket);
   }
 
+  #frameOf(data: string | Uint8Array): Frame {
+    const limit = this.limits.frameBytes;
+    const size = typeof data === "string" && data.length * 3 > limit ? Buffer.byteLength(data) : data.length;
+    if (size > limit) return { reason: tooLarge(size, limit), isLast: true };
+    if (typeof data === "string") return data;
+    return { reason: `a frame is JSON text, not ${data.length} bytes of binary data`, isLast: false };
+  }
+
   /** Replies to the frames of one connection until there are none. */
   async #work(socket: Socket): Promise<void> {
-    const { frames } = socket.data;
+    const { frames, place } = socket.data;
     this.#busy++;
+    if (place?.turn !== undefined) await within(place.turn, this.limits.orderMs);
     for (let frame = frames[0]; frame !== undefined; frame = frames[0]) {
-      const size = typeof frame === "string" ? frame.length : 0;
+      const size = sizeOf(frame);
       const room = this.#gate.enter(size);
       if (room !== undefined) await room;
       const reply = await this.#apply(frame, socket.data.runId);
       this.#gate.leave(size);
       frames.shift();
-      this.#heldBytes -= typeof frame === "string" ? frame.length : frame;
+      this.#heldBytes -= size;
       if (reply === undefined) goAway(socket);
       else socket.send(reply);
+      if (typeof frame !== "string" && frame.isLast) socket.close(1009, frameLimit(this.limits.frameBytes));
     }
     this.#busy--;
     if (this.#isClosing) goAway(socket);
@@ -157,23 +182,21 @@ export class FrontierSockets {
   }
 
   #readAgain(socket: Socket): void {
-    if (!this.#isFull) {
-      if (socket.isPaused) socket.resume();
-      return;
-    }
-    if (this.#heldBytes > this.limits.heldBytes / 2) return;
+    if (!this.#open.has(socket)) socket.data.place?.leave();
+    else if (!this.#isFull) resume(socket);
+    if (!this.#isFull || this.#heldBytes > this.limits.heldBytes / 2) return;
     this.#isFull = false;
-    for (const each of this.#open) if (each.data.frames.length === 0) each.resume();
+    for (const each of this.#open) if (each.data.frames.length === 0) resume(each);
   }
 
   /** The reply to a frame, or undefined when it must not have one: the process is stopping and did not store it. */
-  async #apply(frame: string | number, runId: string): Promise<string | undefined> {
+  async #apply(frame: Frame, runId: string): Promise<string | undefined> {
     const failure = (error: string) => {
       this.#metrics.refused();
       return errorReply(error, this.limits.errorLength);
     };
     try {
-      if (typeof frame === "number") return failure(`a frame is JSON text, not ${frame} bytes of binary data`);
+      if (typeof frame !== "string") return failure(frame.reason);
       const parsed = parseFrame(frame, { runId, timestamp: this.#options.now() });
       if ("error" in parsed) return failure(parsed.error);
       const messages: IngestMessage[] = [];
@@ -212,6 +235,41 @@ export class FrontierSockets {
     }
     return await this.#options.ingest.submit(messages);
   }
+}
+
+function sizeOf(frame: Frame): number {
+  return typeof frame === "string" ? frame.length : 0;
+}
+
+function frameLimit(bytes: number): string {
+  return `a frame holds at most ${bytes} bytes`;
+}
+
+function tooLarge(size: number, limit: number): string {
+  const way = "Send fewer messages in a frame (MATYAN_WS_BATCH_SIZE), and large objects as artifacts.";
+  return `${frameLimit(limit)}, this one has ${size}: nothing of it is stored. ${way}`;
+}
+
+/** Reads from a socket again. When nothing comes of it, all that it had sent is applied. */
+function resume(socket: Socket): void {
+  if (socket.isPaused) socket.resume();
+  const { frames, place } = socket.data;
+  if (!place?.isHeld) return;
+  // What waits in the kernel comes with the next turn of the event loop.
+  setImmediate(() =>
+    setImmediate(() => {
+      if (frames.length === 0 && !socket.isPaused) place.settle();
+    }),
+  );
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 function goAway(socket: Socket): void {

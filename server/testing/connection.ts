@@ -63,6 +63,11 @@ export class TestConnection {
     return this.#replies.length;
   }
 
+  /** Loses the connection, as a network does. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
   async close(): Promise<void> {
     this.#socket.close();
     await this.closed;
