@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { encodeValue } from "../../formats/msgpack.ts";
 import { Extension, mapOf, type Value, type ValueMap } from "../../formats/value.ts";
-import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import { limits } from "../kv/index.ts";
+import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import { readAttrs, setAttrs, stageAttr } from "./attrs.ts";
 import { readContexts, writeContext } from "./contexts.ts";
 import { createEntity, deleteEntity, readEntity, updateEntity } from "./entities.ts";

@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { encodeValue } from "../../formats/msgpack.ts";
 import { mapOf, type Value } from "../../formats/value.ts";
-import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import { prefixRange } from "../kv/index.ts";
+import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import { addRunTag } from "./associations.ts";
 import { setAttrs } from "./attrs.ts";
 import { createExperiment, createTag, renameTag } from "./entities.ts";
