@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { MatyanError } from "../formats/error.ts";
 import type { Progress } from "../formats/progress.ts";
-import { type Config, processEnvironment, readConfig, readTerminalSettings } from "../server/config.ts";
+import { type Config, processEnvironment, processSources, readConfig, readTerminalSettings } from "../server/config.ts";
 import { createOutput, isBrokenPipe, type Output } from "./output.ts";
 import { createProgress } from "./ui/progress.ts";
 
@@ -62,7 +62,7 @@ export function execute<A extends unknown[], O extends object>(
     };
     process.on("SIGINT", stop).on("SIGTERM", stop);
     try {
-      const config = readConfig(processEnvironment(), { dataDir: options.data });
+      const config = readConfig(processSources({ MATYAN_DATA: options.data }));
       const code = await body({ out, progress, config, signal: abort.signal }, options, ...args);
       await progress.stop();
       out.flush();

@@ -17,7 +17,7 @@ export interface TestServer extends AsyncDisposable {
 export async function openTestServer(dataDir?: string, port = 0): Promise<TestServer> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), "matyan-client-test-")));
   const config = {
-    ...readConfig({ MATYAN_DURABILITY: "normal" }, { dataDir: folder }),
+    ...readConfig({ environment: { MATYAN_DURABILITY: "normal" }, options: { MATYAN_DATA: folder } }),
     ...apiDefaults,
     ...readServeSettings({}),
     port,

@@ -1,0 +1,29 @@
+// What the environment says of the terminal; whether there is one at all is asked of the streams themselves.
+import type { Environment } from "./types.ts";
+
+export interface TerminalSettings {
+  /** `never` by NO_COLOR or TERM=dumb, `always` by FORCE_COLOR, else `auto`: where a terminal is. */
+  readonly color: "auto" | "never" | "always";
+  /** Whether the terminal can move its cursor (TERM is not `dumb`). */
+  readonly cursor: boolean;
+  /** Whether a continuous-integration job is running us: nobody watches, everything is kept as a log. */
+  readonly ci: boolean;
+  /** COLUMNS, for streams that do not know their width. */
+  readonly columns: number | undefined;
+}
+
+/** Reads NO_COLOR (no-color.org), FORCE_COLOR, TERM, CI and COLUMNS. Never fails: odd values count as unset. */
+export function readTerminalSettings(env: Environment): TerminalSettings {
+  const dumb = env["TERM"] === "dumb";
+  const columns = Number(env["COLUMNS"]);
+  return {
+    color: env["NO_COLOR"] ? "never" : isSet(env["FORCE_COLOR"]) ? "always" : dumb ? "never" : "auto",
+    cursor: !dumb,
+    ci: isSet(env["CI"]),
+    columns: Number.isInteger(columns) && columns > 0 ? columns : undefined,
+  };
+}
+
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && value !== "" && value !== "0" && value.toLowerCase() !== "false";
+}
