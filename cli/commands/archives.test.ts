@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createArchive } from "../../formats/archive/index.ts";
 import { mapOf } from "../../formats/value.ts";
+import { runMatyan, startMatyan } from "../testing.ts";
 
 const root = join(import.meta.dir, "../..");
 const full = join(root, "fixtures/archives/example-archive-full");
@@ -14,20 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function start(args: readonly string[], stdin?: Uint8Array) {
-  return Bun.spawn([process.execPath, join(root, "cli/main.ts"), ...args], {
-    cwd: folder,
-    stdin: stdin ?? "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-}
-
-async function matyan(args: readonly string[], stdin?: Uint8Array) {
-  const child = start(args, stdin);
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { out, err, code };
-}
+const start = (args: readonly string[]) => startMatyan(args, { cwd: folder });
+const matyan = (args: readonly string[], stdin?: Uint8Array) => runMatyan(args, { cwd: folder, stdin });
 
 function lines(text: string): Record<string, unknown>[] {
   return text

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openTestFrontier } from "../../server/frontier/testing.ts";
 import { contentsOf } from "../../server/store/testing.ts";
 import { storeOf } from "../../server/workers/testing.ts";
+import { runMatyan } from "../testing.ts";
 
 const root = join(import.meta.dir, "../..");
 const messages = join(root, "fixtures/exchanges/messages.jsonl.gz");
@@ -15,16 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function matyan(args: readonly string[], stdin?: string) {
-  const child = Bun.spawn([process.execPath, join(root, "cli/main.ts"), ...args], {
-    cwd: folder,
-    stdin: stdin === undefined ? "ignore" : new TextEncoder().encode(stdin),
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { out, err, code };
-}
+const matyan = (args: readonly string[], stdin?: string) =>
+  runMatyan(args, { cwd: folder, stdin: stdin === undefined ? undefined : Buffer.from(stdin) });
 
 const line = (type: string, payload: string, run = "run1") =>
   `{"type":"${type}","run_id":"${run}","timestamp":"2025-06-01T10:00:00Z","payload":${payload}}`;

@@ -7,9 +7,9 @@ import { parseJson } from "../../formats/json.ts";
 import { openEmbedded } from "../../server/kv/embedded.ts";
 import { openStore } from "../../server/store/index.ts";
 import { type DumpEntry, loadDump, readDump } from "../../server/store/testing.ts";
+import { mainFile, startMatyan } from "../testing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "matyan-inspect-"));
-const main = join(import.meta.dir, "..", "main.ts");
 let dump: DumpEntry[] = [];
 
 beforeAll(async () => {
@@ -21,17 +21,10 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function start(args: readonly string[], shell?: string) {
-  const command = shell === undefined ? [process.execPath, main, ...args] : ["sh", "-c", shell, process.execPath, main];
-  return Bun.spawn(command, {
-    env: { PATH: process.env["PATH"] ?? "", MATYAN_DATA: folder },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-}
+const surroundings = { cwd: folder, env: { MATYAN_DATA: folder } };
 
 test("every key and value of the recorded store is printed as it was recorded, number kinds included", async () => {
-  const child = start(["inspect"]);
+  const child = startMatyan(["inspect"], surroundings);
   const lines = (await new Response(child.stdout).text()).trimEnd().split("\n");
   expect(await child.exited).toBe(0);
   const order = ["runs", "indexes", "system"];
@@ -47,14 +40,18 @@ test("every key and value of the recorded store is printed as it was recorded, n
 });
 
 test("a reader that stops early ends it quietly", async () => {
-  const child = start([], '"$0" "$1" inspect | head -3');
+  const child = Bun.spawn(["sh", "-c", '"$0" "$1" inspect | head -3', process.execPath, mainFile], {
+    env: { PATH: process.env["PATH"] ?? "", MATYAN_DATA: folder },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   expect((await new Response(child.stdout).text()).trimEnd().split("\n")).toHaveLength(3);
   expect(await new Response(child.stderr).text()).toBe("");
   expect(await child.exited).toBe(0);
 });
 
 test("Ctrl-C stops it with exit code 130", async () => {
-  const child = start(["inspect"]);
+  const child = startMatyan(["inspect"], surroundings);
   const reader = child.stdout.getReader();
   await reader.read();
   child.kill("SIGINT");

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Run } from "../client/index.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
+import { runMatyan } from "../testing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "matyan-query-test-"));
-const main = join(import.meta.dir, "..", "main.ts");
 let server: TestServer;
 
 const hashes = ["aaa1", "aaa2", "bbb3"].map((start) => start.padEnd(32, "0"));
@@ -32,19 +32,9 @@ afterAll(async () => {
 });
 
 async function matyan(...args: string[]) {
-  const child = Bun.spawn([process.execPath, main, ...args], {
-    env: { PATH: process.env["PATH"] ?? "", MATYAN_DATA: server.dataDir },
-    stdout: "pipe",
-    stderr: "pipe",
-    cwd: folder,
-  });
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  const lines = out.split("\n").filter((line) => line !== "");
-  return { code, out, err, lines, json: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+  const ended = await runMatyan(args, { cwd: folder, env: { MATYAN_DATA: server.dataDir } });
+  const lines = ended.out.split("\n").filter((line) => line !== "");
+  return { ...ended, lines, json: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
 test("a query finds the same runs here and on the server, newest first", async () => {

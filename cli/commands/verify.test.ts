@@ -4,27 +4,24 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { goldenFolders, goldenTars, writeSampleArchive } from "../../formats/archive/testArchives.ts";
+import { runMatyan } from "../testing.ts";
 
-const main = join(import.meta.dir, "../main.ts");
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "matyan-verify-command-test-"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function verify(args: string[], stdin?: Uint8Array) {
-  const result = Bun.spawnSync([process.execPath, main, "verify", ...args], { stdin: stdin ?? "ignore" });
-  return { code: result.exitCode, out: result.stdout.toString(), err: result.stderr.toString() };
-}
+const verify = (args: readonly string[], stdin?: Uint8Array) => runMatyan(["verify", ...args], { cwd: folder, stdin });
 
-test("a valid archive of another program exits 0 and says that it has no checksums", () => {
-  const { code, out } = verify([goldenFolders["example-archive-full"]]);
+test("a valid archive of another program exits 0 and says that it has no checksums", async () => {
+  const { code, out } = await verify([goldenFolders["example-archive-full"]]);
   expect(code).toBe(0);
   expect(out).toEndWith("valid; 2 runs, 14 records, 3 blobs, 5,825 bytes; no checksums: structural checks only\n");
 });
 
-test("an archive is read from a pipe", () => {
-  const { code, out } = verify(["-", "--json"], readFileSync(goldenTars.backup));
+test("an archive is read from a pipe", async () => {
+  const { code, out } = await verify(["-", "--json"], readFileSync(goldenTars.backup));
   expect(code).toBe(0);
   expect(JSON.parse(out)).toMatchObject({
     archive: "standard input",
@@ -38,11 +35,11 @@ test("an archive is read from a pipe", () => {
 test("a damaged one exits 1 and names file and line, for people and programs", async () => {
   const archive = await writeSampleArchive(folder);
   appendFileSync(join(archive, "runs/aaaa/sequences.jsonl"), "oops\n");
-  const { code, out } = verify([archive]);
+  const { code, out } = await verify([archive]);
   expect(code).toBe(1);
   expect(out).toContain("error: runs/aaaa/sequences.jsonl:44: not JSON");
   expect(out).toContain("checksums failed");
-  const json = verify([archive, "--json"]);
+  const json = await verify([archive, "--json"]);
   expect(json.code).toBe(1);
   const result = JSON.parse(json.out);
   expect(Object.keys(result)).toEqual(
@@ -53,9 +50,9 @@ test("a damaged one exits 1 and names file and line, for people and programs", a
   );
 });
 
-test("no archive exits 1 with the error on stderr, no argument exits 2", () => {
-  const missing = verify([join(folder, "nowhere")]);
+test("no archive exits 1 with the error on stderr, no argument exits 2", async () => {
+  const missing = await verify([join(folder, "nowhere")]);
   expect(missing).toMatchObject({ code: 1, out: "" });
   expect(missing.err).toContain("does not exist");
-  expect(verify([]).code).toBe(2);
+  expect((await verify([])).code).toBe(2);
 });

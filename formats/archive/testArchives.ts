@@ -4,8 +4,12 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
 import { mapOf } from "../value.ts";
+import type { VerifyResult } from "./archiveCheck.ts";
 import type { ArchiveEntry } from "./entries.ts";
 import { createArchive } from "./index.ts";
+
+export const errorsOf = (result: VerifyResult) => result.faults.filter(({ severity }) => severity === "error");
+export const codesOf = (result: VerifyResult) => new Set(result.faults.map(({ code }) => code));
 
 /** Content by path below the top folder. */
 export type Files = Map<string, Uint8Array>;
