@@ -1,8 +1,9 @@
 // The chosen steps of one sequence of objects, written into a stream piece by piece.
 import type { StreamEncoder, StreamKey } from "../../formats/stream.ts";
-import type { Value } from "../../formats/value.ts";
 import { type HalfOpen, isEmptyRange, type RunReader, type RunTrace, stepsOf } from "../search/index.ts";
-import { bounds, type Point, readSequence, type SequenceRef, sampleSequence } from "../store/sequences.ts";
+import { pointsAt, pointsIn } from "../store/pointPages.ts";
+import { sampleSteps } from "../store/sampling.ts";
+import { bounds, type Point, type SequenceRef } from "../store/sequences.ts";
 import type { BlobUris } from "./blobUri.ts";
 import { type CustomScope, type ItemChoice, isListScope, itemOf, itemsOf } from "./customItems.ts";
 
@@ -29,8 +30,6 @@ export interface WrittenSteps {
 
 /** Above this a frame is handed on before its object is complete. */
 export const partBytes = 1_000_000;
-/** Objects can be large: so many are in memory at a time when a whole sequence is read. */
-const pageSize = 16;
 
 /**
  * Writes the list `values` below `path`: for each step a list of items, or one item for types without lists. Yields full
@@ -68,26 +67,16 @@ export async function* writeValues(
   return { ...written, longest };
 }
 
+/** In pages: none is large, whatever the density. The snapshot may change where the caller yields. */
 async function* chosenPoints(
   { tx, store }: Pick<RunReader, "tx" | "store">,
   ref: SequenceRef,
   { range, density }: StepChoice,
-): AsyncGenerator<readonly Point<Value>[], void> {
+): AsyncGenerator<readonly Point[], void> {
   if (isEmptyRange(range)) return;
   const steps = stepsOf(range);
-  if (density > 0) {
-    yield await sampleSequence(tx, store, ref, density, steps);
-    return;
-  }
-  // Page by page: the snapshot may change where the caller yields.
-  for (let { from } = steps; ; ) {
-    const page: Point[] = [];
-    for await (const batch of readSequence(tx, store, ref, { ...steps, from, limit: pageSize })) page.push(...batch);
-    yield page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) return;
-    from = last.step + 1n;
-  }
+  if (density > 0) yield* pointsAt(tx, store, ref, await sampleSteps(tx, store, ref, density, steps));
+  else yield* pointsIn(tx, store, ref, steps);
 }
 
 /** `[first, last + 1]` over all steps of the sequences; undefined when there are none. */

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ReadTransaction } from "../kv/index.ts";
-import { pickEvenly, roundHalfEven, targets } from "./sampling.ts";
+import { pickEvenly, roundHalfEven, sampleSteps, targets } from "./sampling.ts";
 import { bounds, countPoints, lastStep, nextStep, SequenceWriter, sampleSequence, writePoint } from "./sequences.ts";
 import { failureOf, memoryStore } from "./testing.ts";
 
@@ -158,4 +158,25 @@ test("a point without a step follows the last one", async () => {
       writePoint(tx, store, ref, { step: await nextStep(tx, store, ref), value: "line" }),
     );
   expect(await store.database.snapshot((tx) => bounds(tx, store, ref))).toEqual({ first: 0n, last: 2n });
+});
+
+test("the steps of a sample are those of its points, however many are asked for and wherever the gaps are", async () => {
+  const gaps = fc.array(fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 5_000 })), {
+    maxLength: 400,
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      gaps,
+      fc.integer({ min: 1, max: 500 }),
+      fc.option(fc.integer({ min: -10, max: 9_000 })),
+      async (widths, count, from) => {
+        let step = -50n;
+        const { store, sample, read } = await sequence(widths.map((width) => (step += BigInt(width))));
+        const range = from === null ? {} : { from: BigInt(from) };
+        const steps = await read((tx) => sampleSteps(tx, store, ref, count, range));
+        expect(steps.map(Number)).toEqual(await sample(count, range));
+      },
+    ),
+    { numRuns: 60 },
+  );
 });

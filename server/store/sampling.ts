@@ -41,31 +41,49 @@ export async function sampleSequence(
   if (!Number.isInteger(count)) throw badCount(count);
   if (isInverted(options)) return [];
   if (count <= 0) return readAll(tx, store, ref, options);
+  return finish(tx, store, ref, await choose(new Finder(tx, columnPrefix(store, ref, "val")), count, options), options);
+}
 
-  const prefix = columnPrefix(store, ref, "val");
-  const finder = new Finder(tx, prefix);
-  const [first, last] = await finder.ends(options);
+/** The steps of what `sampleSequence` gives for a positive `count`. No values are held, however large they are. */
+export async function sampleSteps(
+  tx: ReadTransaction,
+  store: StoreKeys,
+  ref: SequenceRef,
+  count: number,
+  range: StepRange,
+): Promise<bigint[]> {
+  if (!Number.isInteger(count) || count < 1) throw badCount(count);
+  if (isInverted(range)) return [];
+  const chosen = await choose(new Finder(tx, columnPrefix(store, ref, "val"), stepsAtOnce), count, range);
+  return chosen.map(({ step }) => step);
+}
+
+/** `count` > 0. */
+async function choose(finder: Finder, count: number, within: StepRange): Promise<readonly Found[]> {
+  const [first, last] = await finder.ends(within);
   if (first === undefined || last === undefined) return [];
-  if (first.step === last.step || count === 1) return finish(tx, store, ref, [first], options);
-
+  if (first.step === last.step || count === 1) return [first];
   const range = { from: first.step, to: last.step };
   // Whoever asks for very many wants all there is, as a rule: reading on is cheaper than a seek for each.
-  const all = count > manyPoints ? await readShort(tx, prefix, range, count) : undefined;
-  if (all !== undefined) return finish(tx, store, ref, all, options);
+  const all = count > manyPoints ? await finder.short(range, count) : undefined;
+  if (all !== undefined) return all;
   const found = last.step - first.step < BigInt(count) * 4n ? undefined : await finder.spread(range, count);
-  if (found?.length === count) return finish(tx, store, ref, found, options);
-  const short = await readShort(tx, prefix, range, Math.max(count * 4, alwaysShort));
-  if (short !== undefined) return finish(tx, store, ref, pickSpread(short, count) ?? pickEvenly(short, count), options);
-  return finish(tx, store, ref, await finder.refine(found ?? [first, last], count), options);
+  if (found?.length === count) return found;
+  const short = await finder.short(range, Math.max(count * 4, alwaysShort));
+  if (short !== undefined) return pickSpread(short, count) ?? pickEvenly(short, count);
+  return finder.refine(found ?? [first, last], count);
 }
 
 /** A sequence of at most this many points is read whole where gaps make targets meet: a millisecond or two. */
 const alwaysShort = 2_000;
 
-/** A key and value found, with the step that it is for. */
+/** So many seeks at a time when only steps are wanted: their values are read along, and dropped. */
+const stepsAtOnce = 64;
+
+/** A step that has a point, with its key and value where they are kept. */
 interface Found {
   readonly step: bigint;
-  readonly pair: KeyValue;
+  readonly pair: KeyValue | undefined;
 }
 
 /** An open interval of steps that may hold points. `upper` is known to be empty: only its lower half is left. */
@@ -79,10 +97,13 @@ interface Gap {
 class Finder {
   readonly #tx: ReadTransaction;
   readonly #prefix: Uint8Array;
+  /** With it only steps are kept. */
+  readonly #stepsAtOnce: number | undefined;
 
-  constructor(tx: ReadTransaction, prefix: Uint8Array) {
+  constructor(tx: ReadTransaction, prefix: Uint8Array, stepsAtOnce?: number) {
     this.#tx = tx;
     this.#prefix = prefix;
+    this.#stepsAtOnce = stepsAtOnce;
   }
 
   async ends(range: StepRange): Promise<[Found | undefined, Found | undefined]> {
@@ -147,9 +168,24 @@ class Finder {
   }
 
   async #firstOf(ranges: readonly KeyRange[], reverse = false): Promise<(Found | undefined)[]> {
-    if (ranges.length === 0) return [];
-    const pairs = await this.#tx.firstOfEach(ranges, reverse);
-    return pairs.map((pair) => (pair === undefined ? undefined : { step: stepOf(pair[0], this.#prefix.length), pair }));
+    const found: (Found | undefined)[] = [];
+    const size = this.#stepsAtOnce ?? ranges.length;
+    for (let at = 0; at < ranges.length; at += size)
+      for (const pair of await this.#tx.firstOfEach(ranges.slice(at, at + size), reverse))
+        found.push(pair && this.#found(pair));
+    return found;
+  }
+
+  #found(pair: KeyValue): Found {
+    return { step: stepOf(pair[0], this.#prefix.length), pair: this.#stepsAtOnce === undefined ? pair : undefined };
+  }
+
+  /** All points of the range if there are at most `limit`. */
+  async short(range: StepRange, limit: number): Promise<Found[] | undefined> {
+    const points: Found[] = [];
+    for await (const batch of this.#tx.range(stepRange(this.#prefix, range), { limit: limit + 1 }))
+      for (const pair of batch) points.push(this.#found(pair));
+    return points.length > limit ? undefined : points;
   }
 }
 
@@ -199,19 +235,6 @@ export function pickEvenly<T>(items: readonly T[], count: number): readonly T[] 
   return targets(0n, BigInt(items.length - 1), count).map((position) => items[Number(position)]!);
 }
 
-/** All points of the range if there are at most `limit`. */
-async function readShort(
-  tx: ReadTransaction,
-  prefix: Uint8Array,
-  range: StepRange,
-  limit: number,
-): Promise<Found[] | undefined> {
-  const points: Found[] = [];
-  for await (const batch of tx.range(stepRange(prefix, range), { limit: limit + 1 }))
-    for (const pair of batch) points.push({ step: stepOf(pair[0], prefix.length), pair });
-  return points.length > limit ? undefined : points;
-}
-
 async function readAll(
   tx: ReadTransaction,
   store: StoreKeys,
@@ -233,7 +256,9 @@ async function finish(
 ): Promise<Point[]> {
   const owner = { dir: store.dirs.runs, run: ref.hash };
   const points: { step: bigint; value: Value; epoch?: bigint; time?: number }[] = [];
-  for (const { step, pair } of chosen) points.push({ step, value: await loadStored(tx, owner, pair[0], pair[1]) });
+  for (const { step, pair } of chosen)
+    if (pair !== undefined) points.push({ step, value: await loadStored(tx, owner, pair[0], pair[1]) });
+  if (points.length === 0) return points;
   const columns = options.columns ?? ["epoch", "time"];
   const range = { from: chosen[0]!.step, to: chosen[chosen.length - 1]!.step };
   const prefixes = columns.map((column) => columnPrefix(store, ref, column));

@@ -3,6 +3,7 @@ import { afterEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { countingReads, makeRun, pointsOf, type ReadCounts } from "../../search/testing.ts";
 import type { Store } from "../../store/index.ts";
+import { SequenceWriter } from "../../store/sequences.ts";
 import { failureOf, memoryStore } from "../../store/testing.ts";
 import { objectsOf, type StreamApi, streamApi, temporaryBlobs } from "./testing.ts";
 
@@ -105,4 +106,28 @@ test("a page of many matches ends, however many more there are, and leaves nothi
   );
   for (const runs of answers) expect(runs.size).toBe(45);
   expect(counts.open).toBe(0);
+});
+
+test("objects of any size and density are read as they are sent, never all at once", async () => {
+  const store = await memoryStore();
+  // 48 MB in values of 600 kB, each of 7 chunks.
+  const figure = new Map([["data", "x".repeat(600_000)]]);
+  const points = pointsOf(...Array.from({ length: 80 }, () => figure));
+  await makeRun(store, { hash: "big", sequences: [{ name: "f", dtype: "figure", points: points.slice(0, 10) }] });
+  const writer = new SequenceWriter(store, { hash: "big", contextId: 0, name: "f" });
+  for (let at = 10; at < points.length; at += 10)
+    await store.database.transact((tx) => writer.write(tx, points.slice(at, at + 10)));
+  const counts: ReadCounts = { snapshots: 0, open: 0, keys: 0 };
+  const api = streamApi({ ...store, database: countingReads(store.database, counts) }, await temporaryBlobs());
+  for (const density of [50_000, 0, 70]) {
+    counts.keys = 0;
+    const response = await api.get(`/runs/search/figures?q=&record_density=${density}`);
+    const reader = response.body!.getReader();
+    await reader.read();
+    const first = counts.keys;
+    while (!(await reader.read()).done);
+    expect(counts.keys).toBeGreaterThan(70 * 7);
+    expect([density, first < counts.keys / 2]).toEqual([density, true]);
+    expect(counts.open).toBe(0);
+  }
 });
