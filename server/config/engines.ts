@@ -45,7 +45,7 @@ export interface KafkaTls {
   readonly checkHostname: boolean;
 }
 
-interface ObjectStoreSettings {
+export interface ObjectStoreSettings {
   /** How long a presigned URL is good, seconds. */
   readonly presignExpirySeconds: number;
   /** Makes the bucket or container when it is missing; else a missing one is an error. True in development only. */
