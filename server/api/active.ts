@@ -1,8 +1,8 @@
 // GET /runs/active: the runs that are under way, for the dashboard (rest-api.md 2.8).
 import { StreamEncoder } from "../../formats/stream.ts";
 import type { ReadTransaction } from "../kv/index.ts";
-import { isNumeric, type Run, RunReader, rest, type Step } from "../search/index.ts";
-import { countTerm, pageOfTerm } from "../store/indexPages.ts";
+import { isNumeric, type Run, RunCount, RunReader, rest, type Step } from "../search/index.ts";
+import { pageOfTerm } from "../store/indexPages.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { answerFrames } from "./streams/answer.ts";
 import { queryParameters } from "./streams/parameters.ts";
@@ -10,8 +10,6 @@ import { Progress } from "./streams/progress.ts";
 import { lastOf, lastStepOf, propsOf, treeOf } from "./streams/runParts.ts";
 
 const groupSize = 16;
-/** Runs are counted up to here for the progress. */
-const counted = 5_000;
 const activeTerm = ["active", true] as const;
 
 export function activeRoutes(context: ApiContext): readonly Route[] {
@@ -38,8 +36,7 @@ async function* frames(
 ): AsyncGenerator<Step<Uint8Array>, void> {
   const reader = new RunReader(tx, store);
   const encoder = new StreamEncoder();
-  const count = await countTerm(tx, store, activeTerm, counted);
-  const total = count < counted ? count : 0;
+  const count = await RunCount.ofTerm(reader, activeTerm);
   let checked = 0;
   let begin: Uint8Array | undefined;
   do {
@@ -49,8 +46,10 @@ async function* frames(
       checked++;
       if (run === undefined || run.meta.get("active") !== true || run.meta.get("is_archived") === true) continue;
       yield encoder.tree(new Map([[run.hash, await runTree(run)]])).finish();
-      yield progress.frame(checked, total);
+      yield progress.frame(checked, count.atLeast(checked));
     }
+    await count.more();
+    progress.note(checked, count.atLeast(checked));
     yield rest;
     begin = page.next;
   } while (begin !== undefined);

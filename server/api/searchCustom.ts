@@ -57,7 +57,7 @@ async function* frames(
   const reader = new RunReader(tx, store);
   const encoder = new StreamEncoder();
   const onAccess = countAccess(metrics, "iter_matching_sequences");
-  for await (const step of findSequences(reader, query, { now: now(), onAccess })) {
+  for await (const step of findSequences(reader, query, { now: now(), onAccess, onProgress: progress.note })) {
     if (step === rest) yield rest;
     else {
       yield* write(reader, encoder, step);

@@ -73,12 +73,12 @@ async function* frames(
   const encoder = new StreamEncoder();
   let isFirst = true;
   const onAccess = countAccess(metrics, "metric_search");
-  for await (const step of findSequences(reader, query, { now: now(), onAccess })) {
+  for await (const step of findSequences(reader, query, { now: now(), onAccess, onProgress: progress.note })) {
     if (step === rest) {
       yield rest;
       continue;
     }
-    if (isFirst && step.total > 0) yield progress.frame(0, step.total);
+    if (isFirst) yield progress.frame(0, step.total);
     isFirst = false;
     yield progress.changed(step.checked, step.total);
     yield* encodeRun(encoder, reader, step.run, step.traces, sampling);

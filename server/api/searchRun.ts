@@ -51,6 +51,7 @@ export function searchRunRoutes(context: ApiContext): readonly Route[] {
 
 function handle(context: ApiContext, request: ApiRequest): Promise<Response> {
   const { query } = request;
+  const progress = new Progress(query.bool("report_progress", true));
   const search: FindRuns = {
     query: prepareQuery(query.string("q", ""), { scope: "run", timezoneOffset: request.timezoneOffset }),
     order: parseSort(query.string("sort", "")),
@@ -58,13 +59,13 @@ function handle(context: ApiContext, request: ApiRequest): Promise<Response> {
     offset: query.string("offset", ""),
     now: context.now(),
     onAccess: countAccess(context.metrics, "run_search"),
+    onProgress: progress.note,
   };
   const parts: Parts = {
     skipSystem: query.bool("skip_system", true),
     excludeParams: query.bool("exclude_params", false),
     excludeTraces: query.bool("exclude_traces", false),
   };
-  const progress = new Progress(query.bool("report_progress", true));
   return answerFrames(request, context.store, (tx) => frames(tx, context, search, parts, progress), progress);
 }
 
@@ -85,7 +86,7 @@ async function* frames(
     }
     if (sent++ === 0) yield progress.frame(0, step.total);
     yield encoder.tree(new Map([[step.run.hash, await runTree(reader, step.run, parts)]])).finish();
-    yield progress.frame(step.position, step.total);
+    yield progress.frame(step.checked, step.total);
   }
   yield progress.end();
 }

@@ -2,6 +2,7 @@
 import { type Access, type PreparedQuery, QueryEvaluator } from "../query/index.ts";
 import { countTerm, createdPosition } from "../store/indexPages.ts";
 import { accessFor, candidateRuns, matchingRuns, type Walk } from "./matchRuns.ts";
+import { RunCount } from "./runCount.ts";
 import {
   compareBy,
   creationOrder,
@@ -26,13 +27,18 @@ export interface FindRuns {
   readonly now: number;
   /** Told how the runs are got at. */
   readonly onAccess?: ((access: Access) => void) | undefined;
+  /** Told how far the search is, while it finds nothing too. */
+  readonly onProgress?: OnProgress | undefined;
 }
+
+/** `total` never falls, and is never less than `checked`. */
+export type OnProgress = (checked: number, total: number) => void;
 
 export interface FoundRun {
   readonly run: Run;
-  /** Counted from 1, over what this search gives. */
-  readonly position: number;
-  /** How many there will be at most: the limit, or the number of matches; 0 while nobody knows. */
+  /** With this run: how many were found of a limited or sorted search, else how many were looked at. */
+  readonly checked: number;
+  /** How many that will be at most. */
   readonly total: number;
 }
 
@@ -67,14 +73,10 @@ export async function* findRuns(reader: RunReader, search: FindRuns): AsyncGener
   if (walks) {
     const position = behind && createdPosition(reader.store, behind.createdAt, behind.hash);
     const walk: Walk = { newestFirst: creation.newestFirst, behind: position };
-    let found = 0;
-    for await (const group of candidateRuns(reader, { ...access, kind: "walk" }, walk)) {
-      for (const run of await matchingRuns(evaluator, group)) {
-        yield { run, position: ++found, total: limit ?? 0 };
-        if (found === limit) return;
-      }
-      yield rest;
-    }
+    const groups = candidateRuns(reader, { ...access, kind: "walk" }, walk);
+    yield* limit === undefined
+      ? walkAll(evaluator, groups, await RunCount.ofCreated(reader, access), search.onProgress)
+      : walkUntil(evaluator, groups, limit);
     return;
   }
 
@@ -94,8 +96,43 @@ export async function* findRuns(reader: RunReader, search: FindRuns): AsyncGener
     const runs = await Promise.all(group.map(({ hash }) => reader.open(hash)));
     for (let i = 0; i < runs.length; i++) {
       const run = runs[i];
-      if (run !== undefined) yield { run, position: at + i + 1, total: sorted.length };
+      if (run !== undefined) yield { run, checked: at + i + 1, total: sorted.length };
     }
+    yield rest;
+  }
+}
+
+async function* walkUntil(
+  evaluator: QueryEvaluator,
+  groups: AsyncGenerator<Run[], void>,
+  limit: number,
+): AsyncGenerator<Step<FoundRun>, void> {
+  let found = 0;
+  for await (const group of groups) {
+    for (const run of await matchingRuns(evaluator, group)) {
+      yield { run, checked: ++found, total: limit };
+      if (found === limit) return;
+    }
+    yield rest;
+  }
+}
+
+async function* walkAll(
+  evaluator: QueryEvaluator,
+  groups: AsyncGenerator<Run[], void>,
+  count: RunCount,
+  onProgress: OnProgress | undefined,
+): AsyncGenerator<Step<FoundRun>, void> {
+  let before = 0;
+  for await (const group of groups) {
+    const matching = new Set(await matchingRuns(evaluator, group));
+    for (const [i, run] of group.entries()) {
+      const checked = before + i + 1;
+      if (matching.has(run)) yield { run, checked, total: count.atLeast(checked) };
+    }
+    before += group.length;
+    await count.more();
+    onProgress?.(before, count.atLeast(before));
     yield rest;
   }
 }

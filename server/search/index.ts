@@ -59,6 +59,7 @@ export {
 } from "./findSequences.ts";
 export { accessFor } from "./matchRuns.ts";
 export { storeSources } from "./planSources.ts";
+export { RunCount } from "./runCount.ts";
 export { defaultOrder, parseSort, type SortTerm, sortFields } from "./runOrder.ts";
 export {
   artifactsName,

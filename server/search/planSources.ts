@@ -8,8 +8,8 @@ import type { StoreKeys } from "../store/keys.ts";
 const pageSize = 1000;
 /** Entries are counted up to here; what has more counts as having as many as asked. */
 const counted = 5_000;
-/** `chooseAccess` asks for this many when all matches are wanted. */
-const unlimited = 1_000_000;
+/** `chooseAccess` asks for this many when all matches are wanted: an estimate as large says only that there are many. */
+export const unlimited = 1_000_000;
 
 /**
  * Look-ups over `tx`. Those that ascend are read page by page, so that the snapshot behind `tx` may change between pages;
@@ -34,7 +34,7 @@ export function storeSources(tx: ReadTransaction, store: StoreKeys): PlanSources
 }
 
 /** The index term whose entries answer a look-up, for those that one term answers. */
-function termOf(lookup: Lookup): IndexTerm | undefined {
+export function termOf(lookup: Lookup): IndexTerm | undefined {
   switch (lookup.kind) {
     case "tag":
     case "experiment":

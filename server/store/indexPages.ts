@@ -1,6 +1,6 @@
 // Pages of index entries: for work that stops between pages, such as a search whose reader is slow, and holds no snapshot then.
 import { rangeOf, unpack } from "../../formats/tuple.ts";
-import type { ReadTransaction } from "../kv/index.ts";
+import type { KeyRange, ReadTransaction } from "../kv/index.ts";
 import { forwardKey, type IndexTerm } from "./indexes.ts";
 import { after, indexKey, indexRange, lastString, packKey, type StoreKeys } from "./keys.ts";
 
@@ -18,7 +18,7 @@ export async function pageOfTerm(
   begin: Uint8Array | undefined,
   limit: number,
 ): Promise<TermPage> {
-  const all = indexRange(store, ...term);
+  const all = termKeys(store, term);
   const hashes: string[] = [];
   let last: Uint8Array | undefined;
   for await (const batch of tx.range({ begin: begin ?? all.begin, end: all.end }, { limit }))
@@ -29,6 +29,26 @@ export async function pageOfTerm(
   return { hashes, next: last === undefined || hashes.length < limit ? undefined : after(last) };
 }
 
+/** The entries of a term: one for each run. */
+export function termKeys(store: StoreKeys, term: IndexTerm): KeyRange {
+  return indexRange(store, ...term);
+}
+
+/** The entries of the first `limit` keys of a range, and where those behind them begin; undefined when there are none. */
+export async function countPage(
+  tx: ReadTransaction,
+  range: KeyRange,
+  limit: number,
+): Promise<{ readonly count: number; readonly next: Uint8Array | undefined }> {
+  let count = 0;
+  let last: Uint8Array | undefined;
+  for await (const batch of tx.range(range, { limit })) {
+    count += batch.length;
+    last = batch.at(-1)?.[0] ?? last;
+  }
+  return { count, next: last === undefined || count < limit ? undefined : after(last) };
+}
+
 /** How many runs a term has; `atMost` when there are that many or more. */
 export async function countTerm(
   tx: ReadTransaction,
@@ -37,14 +57,26 @@ export async function countTerm(
   atMost: number,
 ): Promise<number> {
   let count = 0;
-  for await (const batch of tx.range(indexRange(store, ...term), { limit: atMost })) count += batch.length;
+  for await (const batch of tx.range(termKeys(store, term), { limit: atMost })) count += batch.length;
   return count;
 }
 
-export interface CreatedRange {
-  /** Times of creation, seconds since the epoch, both included; open where undefined. */
+/** Times of creation, seconds since the epoch, both included; open where undefined. */
+export interface CreatedTimes {
   readonly from?: number | undefined;
   readonly to?: number | undefined;
+}
+
+/** The entries of the index of creation times: one for each run. */
+export function createdKeys(store: StoreKeys, { from, to }: CreatedTimes): KeyRange {
+  const all = termKeys(store, ["created_at"]);
+  return {
+    begin: from === undefined ? all.begin : indexKey(store, "created_at", from),
+    end: to === undefined ? all.end : rangeOf(packKey(store.dirs.indexes, ["created_at", to])).end,
+  };
+}
+
+export interface CreatedRange extends CreatedTimes {
   /** Newest first. */
   readonly reverse: boolean;
 }
@@ -65,10 +97,8 @@ export async function pageOfCreated(
   position: Uint8Array | undefined,
   limit: number,
 ): Promise<CreatedPage> {
-  const all = indexRange(store, "created_at");
   const { reverse } = range;
-  let begin = range.from === undefined ? all.begin : indexKey(store, "created_at", range.from);
-  let end = range.to === undefined ? all.end : rangeOf(packKey(store.dirs.indexes, ["created_at", range.to])).end;
+  let { begin, end } = createdKeys(store, range);
   if (position !== undefined && reverse) end = earlier(end, position);
   else if (position !== undefined) begin = later(begin, after(position));
   const offset = indexKey(store, "created_at").length;

@@ -3,9 +3,10 @@ import { afterEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { countingReads, makeRun, pointsOf, type ReadCounts } from "../../search/testing.ts";
 import type { Store } from "../../store/index.ts";
+import { createRun } from "../../store/runs.ts";
 import { SequenceWriter } from "../../store/sequences.ts";
 import { failureOf, memoryStore } from "../../store/testing.ts";
-import { objectsOf, type StreamApi, streamApi, temporaryBlobs } from "./testing.ts";
+import { objectsOf, recordsOf, type StreamApi, streamApi, temporaryBlobs } from "./testing.ts";
 
 const servers: Bun.Server<undefined>[] = [];
 const sockets: Socket[] = [];
@@ -130,4 +131,41 @@ test("objects of any size and density are read as they are sent, never all at on
     expect([density, first < counts.keys / 2]).toEqual([density, true]);
     expect(counts.open).toBe(0);
   }
+});
+
+test("the total of the progress is known from the beginning, never falls, and is true in the end, over many runs", async () => {
+  const store = await memoryStore();
+  const hashes = Array.from({ length: 6_200 }, (_, i) => `run-${i}`);
+  for (let at = 0; at < hashes.length; at += 500)
+    await store.database.transact(async (tx) => {
+      for (const hash of hashes.slice(at, at + 500)) await createRun(tx, store, hash, { createdAt: 1 + (at % 7) });
+    });
+  for (const i of [0, 3_000, 6_199])
+    await makeRun(store, { hash: `run-${i}`, sequences: [{ name: "m", points: pointsOf(1) }] });
+  const api = streamApi(store, await temporaryBlobs());
+  const totalsOf = async (path: string) => {
+    const frames = (await recordsOf(await api.get(path))).filter(([key]) => String(key).startsWith("progress_"));
+    const pairs = frames.map(([, node]) => (node as readonly bigint[]).map(Number));
+    expect(pairs.pop()).toEqual([0, 0]);
+    return pairs;
+  };
+  // Every run is looked at: by creation time, from an index that has most of them, and from one that has all.
+  for (const path of [
+    "run?q=True or run.archived&exclude_params=1",
+    "metric?q=True",
+    "metric?q=True or run.archived",
+  ]) {
+    const pairs = await totalsOf(`/runs/search/${path}`);
+    expect(pairs.length).toBeGreaterThan(2);
+    const totals = pairs.map(([, total]) => total!);
+    expect(totals).toEqual([...totals].sort((a, b) => a - b));
+    expect(pairs.filter(([checked, total]) => checked! > total!)).toEqual([]);
+    expect([path, totals.at(-1)]).toEqual([path, hashes.length]);
+    expect(totals[0]!).toBeGreaterThan(0);
+  }
+  expect((await totalsOf("/runs/search/run?limit=3&exclude_params=1")).at(-1)).toEqual([3, 3]);
+  const active = (await recordsOf(await api.get("/runs/active"))).filter(([key]) =>
+    String(key).startsWith("progress_"),
+  );
+  expect((active.at(-1)![1] as readonly bigint[]).map(Number)).toEqual([hashes.length, hashes.length]);
 });

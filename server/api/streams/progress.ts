@@ -11,6 +11,7 @@ export class Progress {
   readonly #clock: () => number;
   #count = 0;
   #latest: readonly [number, number] | undefined;
+  #noted: readonly [number, number] | undefined;
   #sentAt: number;
 
   constructor(isWanted: boolean, clock: () => number = () => performance.now()) {
@@ -19,7 +20,6 @@ export class Progress {
     this.#sentAt = clock();
   }
 
-  /** @param total 0 when nobody knows. */
   frame(checked: number, total: number): Uint8Array {
     this.#latest = [checked, total];
     this.#sentAt = this.#clock();
@@ -39,9 +39,14 @@ export class Progress {
     return this.#isDue ? this.frame(checked, total) : nothing;
   }
 
-  /** The latest frame again, when nothing was said for a while. */
+  /** Notes how far things are, for `again`. */
+  readonly note = (checked: number, total: number): void => {
+    this.#noted = [checked, total];
+  };
+
+  /** How far things are, when nothing was said for a while. */
   again(): Uint8Array {
-    return this.#isDue ? this.frame(...(this.#latest ?? [0, 0])) : nothing;
+    return this.#isDue ? this.frame(...(this.#noted ?? this.#latest ?? [0, 0])) : nothing;
   }
 
   end(): Uint8Array {
