@@ -16,5 +16,6 @@ export {
   type IngestMessage,
   type IngestType,
   ingestTypes,
+  type MessageSource,
   type ParsedFrame,
 } from "./types.ts";

@@ -10,6 +10,17 @@ export interface IngestMessage {
   readonly timestamp: number;
   /** The members of pipeline.md 1.5, numbers with their kinds. Readers treat every member with a default as optional. */
   readonly payload: ValueMap;
+  /** Where it came from, when it came from a topic. */
+  readonly source?: MessageSource;
+}
+
+/** A place on a topic. */
+export interface MessageSource {
+  /** Names cluster, topic and partition. */
+  readonly partition: string;
+  readonly offset: bigint;
+  /** When it was published, seconds since the epoch. */
+  readonly published: number;
 }
 
 /** One event on the topic `control-events`. */

@@ -24,6 +24,8 @@ export interface DeleteOptions {
    * absent, they stay for good.
    */
   readonly files?: DropFiles | "later";
+  /** Writes what has to be durable together with the decision. */
+  readonly note?: (tx: Transaction) => void;
   /** Counts keys. */
   readonly progress?: Progress;
   /** Stops between two transactions; deleting again goes on. */
@@ -76,9 +78,10 @@ async function hideRun(
   tx: Transaction,
   store: StoreKeys,
   hash: string,
-  { now, files }: DeleteOptions,
+  { now, files, note }: DeleteOptions,
   limit: number,
 ): Promise<boolean> {
+  note?.(tx);
   clearOutbox(tx, store, "delete_run", hash);
   putOutbox(tx, store, { kind: "run_deleted", hash, since: now, withFiles: files !== undefined });
   const [data, meta, entry] = await tx.firstOfEach([

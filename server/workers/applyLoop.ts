@@ -3,6 +3,7 @@ import { MatyanError } from "../../formats/error.ts";
 import type { IngestMessage } from "../../formats/messages/index.ts";
 import type { BlobStore } from "../blobs/index.ts";
 import type { Store } from "../store/index.ts";
+import type { DropFiles } from "../store/runs.ts";
 import { type ApplyBounds, applyBounds, applyMessages } from "./applyMessages.ts";
 import { estimateBytes } from "./estimate.ts";
 import type { Ingest, Outcome } from "./ingest.ts";
@@ -14,6 +15,8 @@ export interface ApplyLoopOptions {
   readonly round?: ApplyBounds;
   /** Bounds of one transaction. */
   readonly transaction?: ApplyBounds;
+  /** What becomes of the files of deleted runs: by default they are removed with the run. */
+  readonly files?: DropFiles | "later";
 }
 
 export interface ApplyLoopStats {
@@ -26,6 +29,8 @@ export interface ApplyLoopStats {
   readonly applied: number;
   readonly refused: number;
   readonly dropped: number;
+  /** Messages of a topic that were left out because they were applied before; `applied` counts them too. */
+  readonly repeated: number;
   /** Rounds that failed with the store. */
   readonly failed: number;
   readonly commits: number;
@@ -65,6 +70,7 @@ export class ApplyLoop implements Ingest {
   readonly #maxQueued: ApplyBounds;
   readonly #round: ApplyBounds;
   readonly #transaction: ApplyBounds;
+  readonly #files: { readonly files?: DropFiles | "later" };
   /** What waits, by run. The order of the map is the order of turns. */
   readonly #runs = new Map<string, Segment[]>();
   /** Submissions that wait for room; each enters the queue when called. */
@@ -72,13 +78,24 @@ export class ApplyLoop implements Ingest {
   #idle: (() => void)[] = [];
   #isRunning = false;
   #isClosed = false;
-  #counts = { queued: 0, queuedBytes: 0, applied: 0, refused: 0, dropped: 0, failed: 0, commits: 0, lastCommitMs: 0 };
+  #counts = {
+    queued: 0,
+    queuedBytes: 0,
+    applied: 0,
+    refused: 0,
+    dropped: 0,
+    repeated: 0,
+    failed: 0,
+    commits: 0,
+    lastCommitMs: 0,
+  };
 
   constructor(store: Store, blobs: BlobStore, options: ApplyLoopOptions = {}) {
     this.#store = store;
     this.#blobs = blobs;
     this.#maxQueued = options.maxQueued ?? defaultQueue;
     this.#transaction = options.transaction ?? applyBounds;
+    this.#files = options.files === undefined ? {} : { files: options.files };
     this.#round = options.round ?? this.#transaction;
   }
 
@@ -149,13 +166,14 @@ export class ApplyLoop implements Ingest {
       const taken = this.#take();
       const start = performance.now();
       try {
-        const { outcomes, dropped, commits } = await applyMessages(
+        const { outcomes, dropped, repeated, commits } = await applyMessages(
           this.#store,
           this.#blobs,
           taken.map(({ submission, place }) => submission.messages[place]!),
-          { bounds: this.#transaction },
+          { bounds: this.#transaction, ...this.#files },
         );
         this.#counts.dropped += dropped;
+        this.#counts.repeated += repeated;
         this.#counts.commits += commits;
         this.#counts.applied -= dropped;
         taken.forEach((one, i) => {

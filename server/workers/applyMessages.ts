@@ -11,6 +11,7 @@ import { estimateBytes } from "./estimate.ts";
 import type { Outcome } from "./ingest.ts";
 import { stageMessage } from "./large.ts";
 import { RunFilesError, removeFiles } from "./runFiles.ts";
+import { RunPositions } from "./runPositions.ts";
 import { RunWriter } from "./runWriter.ts";
 
 /** What one transaction takes at most, well below the engine's limits. */
@@ -30,6 +31,8 @@ export interface Applied {
   readonly outcomes: readonly Outcome[];
   /** Messages that were dropped because their run is deleted. Their outcome is `ok`. */
   readonly dropped: number;
+  /** Messages of a topic that were left out because they were applied before. Their outcome is `ok`. */
+  readonly repeated: number;
   /** Transactions that were committed. */
   readonly commits: number;
 }
@@ -93,6 +96,7 @@ class ApplyJob {
   #chunk: Work[] = [];
   #chunkBytes = 0;
   #dropped = 0;
+  #repeated = 0;
   #commits = 0;
 
   constructor(store: Store, blobs: BlobStore, count: number, options: ApplyOptions) {
@@ -126,7 +130,7 @@ class ApplyJob {
 
   async finish(): Promise<Applied> {
     await this.#applyChunk();
-    return { outcomes: this.#outcomes, dropped: this.#dropped, commits: this.#commits };
+    return { outcomes: this.#outcomes, dropped: this.#dropped, repeated: this.#repeated, commits: this.#commits };
   }
 
   async #applyChunk(): Promise<void> {
@@ -160,13 +164,15 @@ class ApplyJob {
   }
 
   async #commit(works: readonly Work[], staged?: StagedValue): Promise<void> {
-    const dropped = await this.#store.database.transact((tx) => applyAll(tx, this.#store, works, staged));
+    const { dropped, repeated } = await this.#store.database.transact((tx) => applyAll(tx, this.#store, works, staged));
     this.#dropped += dropped;
+    this.#repeated += repeated;
     this.#commits++;
   }
 
   async #applyLarge(work: Work): Promise<void> {
     try {
+      if (await this.#isRepeated(work.message)) return;
       const staged = await stageMessage(this.#store, work.message);
       await this.#commit([work], staged);
     } catch (error) {
@@ -176,9 +182,22 @@ class ApplyJob {
     }
   }
 
+  /** For messages that take several transactions. */
+  async #isRepeated(message: IngestMessage, run = new RunPositions(this.#store, message.runId)): Promise<boolean> {
+    if (message.source === undefined) return false;
+    const isBehind = await this.#store.database.snapshot((tx) => run.isBehind(tx, message.source));
+    if (isBehind) this.#repeated++;
+    return isBehind;
+  }
+
+  /** Its position is noted with the decision: what is cut short after that is in the outbox. */
   async #delete({ message, index }: Work): Promise<void> {
+    const { runId, timestamp: now } = message;
+    const run = new RunPositions(this.#store, runId);
+    if (await this.#isRepeated(message, run)) return;
+    const note = (tx: Transaction) => run.write(tx, message.source);
     try {
-      await deleteRun(this.#store, message.runId, { now: message.timestamp, files: this.#dropFiles });
+      await deleteRun(this.#store, runId, { now, files: this.#dropFiles, note });
     } catch (error) {
       if (!(error instanceof RunFilesError)) throw error;
       this.refuse(index, error);
@@ -198,26 +217,36 @@ class MessageFailure extends Error {
   }
 }
 
-/** All works of a run are next to each other. Returns how many were dropped because their run is deleted. */
+/** All works of a run are next to each other. Returns how many were left out: their run is deleted, or they were applied before. */
 async function applyAll(
   tx: Transaction,
   store: Store,
   works: readonly Work[],
   staged: StagedValue | undefined,
-): Promise<number> {
+): Promise<{ readonly dropped: number; readonly repeated: number }> {
   let dropped = 0;
+  let repeated = 0;
   let at = 0;
   while (at < works.length) {
     const hash = works[at]!.message.runId;
     // Read here, in the transaction: a delete that comes in between makes it run again.
     const deleted = await readTombstone(tx, store, hash);
     const run = new RunWriter(tx, store, hash);
+    const positions = new RunPositions(store, hash);
     for (; at < works.length && works[at]!.message.runId === hash; at++) {
+      const work = works[at]!;
+      const { source } = work.message;
+      if (source !== undefined) {
+        if (positions.knowsBehind(source) ?? (await positions.isBehind(tx, source))) {
+          repeated++;
+          continue;
+        }
+        positions.advance(source);
+      }
       if (deleted !== undefined) {
         dropped++;
         continue;
       }
-      const work = works[at]!;
       try {
         await run.apply(work.message, staged);
       } catch (error) {
@@ -226,8 +255,9 @@ async function applyAll(
       }
     }
     await run.flush();
+    positions.flush(tx);
   }
-  return dropped;
+  return { dropped, repeated };
 }
 
 /** Whether an error is about what was to be stored. The others are the store's: nothing is wrong with the messages. */
