@@ -13,7 +13,7 @@ import { unmatchedPath } from "./metrics.ts";
 import { noteRoutes } from "./notes.ts";
 import { projectRoutes } from "./projects.ts";
 import { reportRoutes } from "./reports.ts";
-import { ApiRequest } from "./request.ts";
+import { ApiRequest, type RequestReports } from "./request.ts";
 import { RequestLog } from "./requestLog.ts";
 import { errorAnswer } from "./respond.ts";
 import { type ApiContext, type Method, pathOf, type Route } from "./route.ts";
@@ -74,27 +74,33 @@ class Shell {
 
   async answer(request: Request, params: unknown, route: Route | undefined): Promise<Response> {
     const start = performance.now();
+    const requestId = requestIdOf(request);
     let failure: unknown;
     let response: Response;
     try {
-      response = this.#cors.preflight(request) ?? (await this.#handle(request, params, route));
+      response = this.#cors.preflight(request) ?? (await this.#handle(request, params, route, requestId));
       response = await compressed(request, response);
     } catch (error) {
       if (problemOf(error).isOurs) failure = error;
       response = errorAnswer(error);
     }
-    return this.#finish(request, response, route, performance.now() - start, failure);
+    return this.#finish(request, response, route, requestId, performance.now() - start, failure);
   }
 
   /** What Elysia itself failed on. */
   failed(request: Request, error: unknown): Response {
-    return this.#finish(request, errorAnswer(error), undefined, 0, error);
+    return this.#finish(request, errorAnswer(error), undefined, requestIdOf(request), 0, error);
   }
 
-  async #handle(request: Request, params: unknown, route: Route | undefined): Promise<Response> {
+  async #handle(request: Request, params: unknown, route: Route | undefined, requestId: string): Promise<Response> {
     // The framework answers HEAD by GET, which would do the work of a search for nothing.
     if (route === undefined || request.method !== route.method) return this.#refuse(request);
-    return route.handle(new ApiRequest(request, paramsOf(params, request, route)));
+    const line = () => ({ method: request.method, path: pathnameOf(request.url), requestId });
+    const reports: RequestReports = {
+      streamFailed: (error) => this.#log.stream(line(), error, problemOf(error).isOurs),
+      warn: (event, fields) => this.#log.warn(line(), event, fields),
+    };
+    return route.handle(new ApiRequest(request, paramsOf(params, request, route), reports));
   }
 
   #refuse(request: Request): Response {
@@ -109,11 +115,11 @@ class Shell {
     request: Request,
     response: Response,
     route: Route | undefined,
+    requestId: string,
     milliseconds: number,
     failure: unknown,
   ): Response {
     const { status, headers } = response;
-    const requestId = requestIdOf(request);
     headers.set("x-request-id", requestId);
     this.#cors.mark(request, headers);
     const template = route === undefined ? unmatchedPath : `${pathOf(route)}/`.replace(/:(\w+)/g, "{$1}");

@@ -48,7 +48,7 @@ export function artifactRoutes(context: ApiContext): Route[] {
     const info = key === undefined ? undefined : await blobs.head(key);
     const bytes = key === undefined || info === undefined ? undefined : await blobs.get(key);
     if (bytes === undefined || info === undefined) throw notFound(`The file of the artifact '${path}' is not stored`);
-    return new Response(info.size <= wholeBytes ? await collect(bytes) : streamOf(bytes, request.signal), {
+    return new Response(info.size <= wholeBytes ? await collect(bytes) : streamOf(bytes, request), {
       headers: {
         "content-type": contentType(artifact.contentType),
         "content-disposition": attachment(artifact.name),
@@ -83,7 +83,7 @@ export function artifactRoutes(context: ApiContext): Route[] {
         const artifacts = await read(hash);
         if (artifacts.length === 0) throw notFound(`The run '${hash}' has no artifacts`);
         const zip = makeZip(members(hash, artifacts, new Date(context.now() * 1_000)));
-        return new Response(streamOf(zip, request.signal), {
+        return new Response(streamOf(zip, request), {
           headers: {
             "content-type": "application/zip",
             "content-disposition": attachment(`${hash}-artifacts.zip`),

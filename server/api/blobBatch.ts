@@ -1,9 +1,11 @@
 // POST /runs/{images,audios}/get-batch: the bytes behind blob URIs (rest-api.md 2.9, 3.2).
+import { messageOf } from "../../formats/error.ts";
 import { encodeTree } from "../../formats/stream.ts";
 import { isMap } from "../../formats/value.ts";
 import type { Store } from "../store/index.ts";
 import { readPoint } from "../store/sequences.ts";
 import type { BlobPlace, BlobUris } from "./blobUri.ts";
+import type { ApiRequest } from "./request.ts";
 import { streamResponse } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { list, readBody, text } from "./schema.ts";
@@ -24,13 +26,18 @@ export function blobBatchRoutes(context: ApiContext, uris: BlobUris): readonly R
     answer: { description: "A tree stream of bytes by URI.", type: "application/octet-stream" },
     handle: async (request) => {
       const asked = await readBody(request, urisBody);
-      return streamResponse(sendBlobs(context, uris, asked), request.signal);
+      return streamResponse(sendBlobs(context, uris, asked, request), request);
     },
   }));
 }
 
 /** In the order asked, each URI once (the UI fails on a path that comes twice); what is no URI of ours is left out. */
-async function* sendBlobs(context: ApiContext, uris: BlobUris, asked: readonly string[]): AsyncGenerator<Uint8Array> {
+async function* sendBlobs(
+  context: ApiContext,
+  uris: BlobUris,
+  asked: readonly string[],
+  request: ApiRequest,
+): AsyncGenerator<Uint8Array> {
   const wanted = [...new Set(asked)].flatMap((uri) => {
     const place = uris.parse(uri);
     return place === undefined ? [] : [{ uri, place }];
@@ -38,7 +45,7 @@ async function* sendBlobs(context: ApiContext, uris: BlobUris, asked: readonly s
   const opened: Promise<OpenBlob>[] = [];
   for (let at = 0; at < wanted.length; at++) {
     for (let next = opened.length; next < Math.min(wanted.length, at + ahead); next++)
-      opened.push(openBlob(context, wanted[next]!.place));
+      opened.push(openBlob(context, wanted[next]!.place, request));
     const { uri } = wanted[at]!;
     const blob = await opened[at]!;
     // Let go of at once: it may be large.
@@ -58,7 +65,7 @@ interface LargeBlob {
 const noBlob: OpenBlob = { bytes: nothing };
 
 /** Missing points, items and objects are empty; so are objects that cannot be read, which the log tells. */
-async function openBlob(context: ApiContext, place: BlobPlace): Promise<OpenBlob> {
+async function openBlob(context: ApiContext, place: BlobPlace, request: ApiRequest): Promise<OpenBlob> {
   try {
     const key = await keyOf(context.store, place);
     if (key === undefined) return noBlob;
@@ -69,10 +76,7 @@ async function openBlob(context: ApiContext, place: BlobPlace): Promise<OpenBlob
     return { bytes: await gather(chunks) };
   } catch (error) {
     const { hash, name, step } = place;
-    const reason = error instanceof Error ? error.message : String(error);
-    context.log?.(
-      JSON.stringify({ level: "warning", event: "blob not readable", run: hash, name, step: String(step), reason }),
-    );
+    request.warn("blob not readable", { run: hash, name, step: String(step), error: messageOf(error) });
     return noBlob;
   }
 }

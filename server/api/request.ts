@@ -7,6 +7,14 @@ import { ApiError, invalid } from "./errors.ts";
 /** Bodies are JSON that people and programs typed or drew; the largest are states of explorers and lists of URIs. */
 export const maxBodyBytes = 64_000_000;
 
+/** Where a handler says what its answer cannot: lines of the log, with the request's id. */
+export interface RequestReports {
+  /** A failure behind the head of the answer, when no status can tell it any more. */
+  streamFailed(error: unknown): void;
+  /** Something is missing in an answer that is fine otherwise. */
+  warn(event: string, fields: Readonly<Record<string, string>>): void;
+}
+
 export class ApiRequest {
   /** Values of the `:name` parts of the path, decoded. */
   readonly params: Readonly<Record<string, string>>;
@@ -15,13 +23,23 @@ export class ApiRequest {
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
   readonly #request: Request;
+  readonly #reports: RequestReports | undefined;
 
-  constructor(request: Request, params: Readonly<Record<string, string>>) {
+  constructor(request: Request, params: Readonly<Record<string, string>>, reports?: RequestReports) {
     this.#request = request;
+    this.#reports = reports;
     this.params = params;
     this.query = new QueryReader(request.url);
     this.headers = request.headers;
     this.signal = request.signal;
+  }
+
+  streamFailed(error: unknown): void {
+    this.#reports?.streamFailed(error);
+  }
+
+  warn(event: string, fields: Readonly<Record<string, string>>): void {
+    this.#reports?.warn(event, fields);
   }
 
   /** The value of a `:name` part that the route has. */

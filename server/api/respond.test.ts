@@ -1,7 +1,7 @@
 // Streams over real connections: whole or cut, never ahead of the client, and over when the client is gone.
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { streamOf, streamResponse } from "./respond.ts";
+import { type StreamOwner, streamOf, streamResponse } from "./respond.ts";
 
 const frame = new Uint8Array([1, 2, 3]);
 
@@ -27,7 +27,7 @@ describe("a stream", () => {
       await Bun.sleep(5);
       yield frame;
     }
-    await using server = serve((signal) => streamResponse(frames(), signal));
+    await using server = serve((owner) => streamResponse(frames(), owner));
     const { text, isWhole } = await rawAnswer(server.port);
     expect(text).toContain("application/octet-stream");
     expect(isWhole).toBe(true);
@@ -39,8 +39,10 @@ describe("a stream", () => {
       await Bun.sleep(5);
       throw new Error("a fault in the middle, which this test makes");
     }
-    await using server = serve((signal) => streamResponse(frames(), signal));
+    const failures: unknown[] = [];
+    await using server = serve(({ signal }) => streamResponse(frames(), ownerOf(signal, failures)));
     expect((await rawAnswer(server.port)).isWhole).toBe(false);
+    expect(failures.map(String)).toEqual(["Error: a fault in the middle, which this test makes"]);
   });
 
   test("sends each frame when it is there", async () => {
@@ -50,7 +52,7 @@ describe("a stream", () => {
       await more.promise;
       yield frame;
     }
-    await using server = serve((signal) => streamResponse(frames(), signal));
+    await using server = serve((owner) => streamResponse(frames(), owner));
     const reader = (await fetch(server.url)).body!.getReader();
     expect((await reader.read()).value).toEqual(frame);
     more.resolve();
@@ -70,7 +72,7 @@ describe("a stream", () => {
         ended.resolve();
       }
     }
-    await using server = serve((signal) => streamResponse(frames(), signal));
+    await using server = serve((owner) => streamResponse(frames(), owner));
     const gone = new AbortController();
     const reader = (await fetch(server.url, { signal: gone.signal })).body!.getReader();
     await reader.read();
@@ -86,7 +88,7 @@ describe("a stream", () => {
         yield frame;
       }
     }
-    const stream = streamOf(frames(), new AbortController().signal);
+    const stream = streamOf(frames(), ownerOf(new AbortController().signal));
     await Bun.sleep(5);
     expect(asked).toBe(0);
     const reader = stream.getReader();
@@ -101,15 +103,23 @@ describe("a stream", () => {
     async function* frames() {
       for (;;) yield frame;
     }
-    const reader = streamOf(frames(), abort.signal).getReader();
+    const reader = streamOf(frames(), ownerOf(abort.signal)).getReader();
     await reader.read();
     abort.abort();
-    expect(reader.read()).rejects.toThrow();
+    const ended = await reader.read().then(
+      () => "cleanly",
+      () => "as a failure",
+    );
+    expect(ended).toBe("as a failure");
   });
 });
 
-function serve(answer: (signal: AbortSignal) => Response) {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => answer(request.signal) });
+function ownerOf(signal: AbortSignal, failures: unknown[] = []): StreamOwner {
+  return { signal, streamFailed: (error) => failures.push(error) };
+}
+
+function serve(answer: (owner: StreamOwner) => Response) {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => answer(ownerOf(request.signal)) });
   return {
     url: server.url.href,
     port: server.port!,

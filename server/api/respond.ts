@@ -26,17 +26,26 @@ export function noContent(): Response {
   return new Response(null, { status: 204, headers: { "content-type": "application/json" } });
 }
 
+/** What a stream is sent for: a request. */
+export interface StreamOwner {
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+  /** Told of a failure that cut the stream. */
+  streamFailed(error: unknown): void;
+}
+
 /**
  * A stream of frames, each sent as soon as it is there. The frames are asked for one by one, as fast as the client reads.
  * When they fail, the connection is cut, so that nobody takes a part for the whole (W2); when the client goes away, or
  * `signal` says so, the iteration is ended, and with it all that it holds.
  */
-export function streamResponse(frames: AsyncIterable<Uint8Array>, signal: AbortSignal): Response {
-  return new Response(streamOf(frames, signal), { headers: { "content-type": "application/octet-stream" } });
+export function streamResponse(frames: AsyncIterable<Uint8Array>, owner: StreamOwner): Response {
+  return new Response(streamOf(frames, owner), { headers: { "content-type": "application/octet-stream" } });
 }
 
 /** Bytes as the body of an answer: pulled, never ahead of the client. */
-export function streamOf(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): ReadableStream<Uint8Array> {
+export function streamOf(chunks: AsyncIterable<Uint8Array>, owner: StreamOwner): ReadableStream<Uint8Array> {
+  const { signal } = owner;
   const iterator = chunks[Symbol.asyncIterator]();
   let isOver = false;
   const end = async () => {
@@ -57,7 +66,7 @@ export function streamOf(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal)
             if (next.done === true) {
               signal.removeEventListener("abort", onAbort);
               // An iteration that was ended from outside is not the whole.
-              if (isOver) controller.error(new Error("the stream was ended before its end"));
+              if (isOver) controller.error();
               else controller.close();
               isOver = true;
               return;
@@ -68,9 +77,12 @@ export function streamOf(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal)
             return;
           }
         } catch (error) {
+          // What an iteration throws that was ended from outside is no news.
+          if (!isOver) owner.streamFailed(error);
           isOver = true;
           signal.removeEventListener("abort", onAbort);
-          controller.error(error);
+          // Of a reason Bun would print the stack.
+          controller.error();
         }
       },
       cancel: end,

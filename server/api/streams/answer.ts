@@ -30,7 +30,7 @@ export async function answerFrames(
     }
     first = await groups.next();
   }
-  return streamResponse(chunks(first, groups, progress), request.signal);
+  return streamResponse(chunks(first, groups, progress), request);
 }
 
 async function* chunks(

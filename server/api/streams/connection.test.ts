@@ -33,23 +33,31 @@ const shared = manyRuns();
 
 async function countedApi(
   before: (counts: ReadCounts) => void = () => {},
-): Promise<{ api: StreamApi; counts: ReadCounts }> {
+): Promise<{ api: StreamApi; counts: ReadCounts; lines: string[] }> {
   const store = await shared;
   const counts: ReadCounts = { snapshots: 0, open: 0, keys: 0 };
   const database = countingReads(store.database, counts, () => before(counts));
-  return { api: streamApi({ ...store, database }, await temporaryBlobs()), counts };
+  const lines: string[] = [];
+  const options = { log: (line: string) => lines.push(line) };
+  return { api: streamApi({ ...store, database }, await temporaryBlobs(), options), counts, lines };
 }
 
 const searches = ["run?q=", "metric?q=", "metric?q=&report_progress=false"];
 
 test("a failure inside a stream cuts the connection: the client sees an error, never a clean end (W2)", async () => {
   for (const path of searches) {
-    const { api } = await countedApi(({ snapshots }) => {
+    const { api, lines } = await countedApi(({ snapshots }) => {
       if (snapshots >= 3) throw new Error("the disk is gone");
     });
-    const response = await fetch(`${serve(api)}api/v1/rest/runs/search/${path}`);
+    const headers = { "x-request-id": "request-7" };
+    const response = await fetch(`${serve(api)}api/v1/rest/runs/search/${path}`, { headers });
     expect(response.status).toBe(200);
     expect(await failureOf(response.bytes())).toBeInstanceOf(Error);
+    // Whoever runs the server reads of it once, under the id that the client has.
+    const errors = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === "error");
+    const url = `/api/v1/rest/runs/search/${path.replace(/\?.*/, "")}`;
+    expect(errors).toMatchObject([{ event: "stream cut", method: "GET", path: url, request_id: "request-7" }]);
+    expect(errors[0].error).toContain("the disk is gone");
   }
 });
 
@@ -73,7 +81,7 @@ test("a client that leaves stops the search", async () => {
   const path = "/runs/search/metric?q=&p=500&report_progress=false";
   const { api: whole, counts: all } = await countedApi();
   await (await whole.get(path)).bytes();
-  const { api, counts } = await countedApi();
+  const { api, counts, lines } = await countedApi();
   const leave = new AbortController();
   const response = await fetch(`${serve(api)}api/v1/rest${path}`, { signal: leave.signal });
   await response.body?.getReader().read();
@@ -81,6 +89,7 @@ test("a client that leaves stops the search", async () => {
   await quiet(counts);
   expect(counts.open).toBe(0);
   expect(counts.keys).toBeLessThan(all.keys / 2);
+  expect(lines.filter((line) => line.includes("stream cut"))).toEqual([]);
 });
 
 test("a client that does not read is waited for: no snapshot is open and nothing is read ahead meanwhile", async () => {
