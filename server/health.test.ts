@@ -14,7 +14,7 @@ async function parts() {
 
 test("a store that reads and blobs that write are ready, and nothing is left of the check", async () => {
   const { store, blobs, folder } = await parts();
-  expect(await createReadiness(store, blobs)()).toEqual({ status: "ok", checks: { store: "ok", blob: "ok" } });
+  expect(await createReadiness({ store, blobs })()).toEqual({ status: "ok", checks: { store: "ok", blob: "ok" } });
   const left: string[] = [];
   for await (const { key } of blobs.list("")) left.push(key);
   expect(left).toEqual([]);
@@ -35,7 +35,7 @@ test("what fails is named with its reason, and is asked again only after a while
     get: (key: string) => blobs.get(key),
     delete: (key: string) => blobs.delete(key),
   });
-  const ready = createReadiness(store, flaky, { clock: () => at, keepMs: 3_000 });
+  const ready = createReadiness({ store, blobs: flaky }, { clock: () => at, keepMs: 3_000 });
   const full = { status: "degraded", checks: { store: "ok", blob: "the disk is full" } } as const;
   expect(await ready()).toEqual(full);
   isFull = false;
@@ -55,7 +55,7 @@ test("what fails is named with its reason, and is asked again only after a while
 test("a check without an answer is a failed one", async () => {
   const { store, blobs, folder } = await parts();
   const stuck = Object.assign(Object.create(blobs) as typeof blobs, { put: () => new Promise<void>(() => undefined) });
-  const { checks } = await createReadiness(store, stuck, { timeoutMs: 10 })();
+  const { checks } = await createReadiness({ store, blobs: stuck }, { timeoutMs: 10 })();
   expect(checks).toEqual({ store: "ok", blob: "no answer within 10 ms" });
   await rm(folder, { recursive: true });
 });

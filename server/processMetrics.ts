@@ -1,6 +1,7 @@
 // What the frontier and the apply loop add to the metrics of the process (pipeline.md 4.6, and ours).
 import { type IngestType, ingestTypes } from "../formats/messages/index.ts";
 import type { Registry } from "./api/prometheus.ts";
+import type { BusEvents } from "./clusterEvents.ts";
 import type { Frontier, FrontierMetrics } from "./frontier/index.ts";
 import type { ApplyLoop } from "./workers/apply.ts";
 
@@ -31,11 +32,21 @@ export function frontierMetrics(registry: Registry): FrontierMetrics {
 }
 
 /** Readings, taken when somebody asks. */
-export function addReadings(registry: Registry, frontier: Frontier, loop: ApplyLoop): void {
+export function addReadings(
+  registry: Registry,
+  frontier: Frontier,
+  { loop, events }: { readonly loop: ApplyLoop | undefined; readonly events: BusEvents | undefined },
+): void {
   const gauge = (name: string, help: string, read: () => number) => registry.gauge(`matyan_${name}`, help, read);
   const counter = (name: string, help: string, read: () => number) =>
     registry.readCounter(`matyan_${name}`, help, read);
   gauge("ws_held_bytes", "Bytes of frames that have no reply yet.", () => frontier.sockets.stats.heldBytes);
+  if (events !== undefined) {
+    gauge("control_events_waiting", "Control events that wait to be published.", () => events.stats.waiting);
+    counter("control_events_published_total", "Control events published.", () => events.stats.published);
+    counter("control_events_lost_total", "Control events given up.", () => events.stats.lost);
+  }
+  if (loop === undefined) return;
   gauge("apply_queue_messages", "Messages that wait to be stored.", () => loop.stats.queued);
   gauge("apply_queue_bytes", "Their size, as estimated.", () => loop.stats.queuedBytes);
   gauge("apply_waiting_submissions", "Frames that wait for room in the queue.", () => loop.stats.waiting);

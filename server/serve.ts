@@ -1,26 +1,24 @@
-// One process that is the whole system: REST API, frontier, apply loop, artifacts and web UI over one data folder.
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+// One process that is the whole system over one data folder: REST API, frontier, apply loop, artifacts and web UI. In cluster
+// mode the same without the apply loop: what is taken goes to Kafka, and workers apply it.
 import { messageOf } from "../formats/error.ts";
 import manifest from "../package.json" with { type: "json" };
 import { createApi } from "./api/app.ts";
 import { ApiMetrics } from "./api/metrics.ts";
 import type { ApiContext } from "./api/route.ts";
 import { streamRoutes } from "./api/streamRoutes.ts";
-import { encodeKey } from "./blobs/folderNames.ts";
 import type { ApiSettings, Config, ServeSettings } from "./config.ts";
 import { apiDoor, frontierDoor } from "./doors.ts";
-import { type EmbeddedStack, embeddedPaths, openEmbeddedStack } from "./embedded.ts";
-import { Frontier, readSecret } from "./frontier/index.ts";
+import { Frontier } from "./frontier/index.ts";
 import { createReadiness } from "./health.ts";
 import { type Listener, type ListenOptions, listen } from "./listen.ts";
 import { addReadings, frontierMetrics } from "./processMetrics.ts";
-import { lockDataFolder } from "./serveLock.ts";
+import { openServeParts, type Role, type ServeParts } from "./serveParts.ts";
 import { resumeUnfinished } from "./store/entities.ts";
 import { UiSite } from "./ui/site.ts";
-import { ApplyLoop, keepDeleting, removeFiles } from "./workers/apply.ts";
+import { within } from "./within.ts";
+import { type ApplyLoop, keepDeleting, removeFiles } from "./workers/apply.ts";
 
-export type Role = "all" | "api" | "frontier";
+export type { Role } from "./serveParts.ts";
 
 export interface ServeOptions {
   readonly config: Config & ServeSettings & ApiSettings;
@@ -41,7 +39,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly frontierAddress: string | undefined;
   /** The folder of the UI that is served. */
   readonly uiFolder: string | undefined;
-  readonly loop: ApplyLoop;
+  /** What applies messages; undefined in cluster mode, where workers do. */
+  readonly loop: ApplyLoop | undefined;
   /**
    * Takes no more work, applies and acknowledges what was taken, and closes the store: within `stopMs`. A second call
    * waits for the first.
@@ -54,18 +53,17 @@ export const stopMs = 8_000;
 
 /**
  * @throws MatyanError `busy` when a port is in use or another server has the data folder, `io` or `corrupt` when the folder
- * can't be used, `not_found` or `usage` for a UI that is none.
+ * or an engine can't be used, `not_found` or `usage` for a UI that is none.
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const { config, role = "all" } = options;
   await using undo = new AsyncDisposableStack();
-  const lock = undo.use(await lockDataFolder(config.dataDir, role === "all" ? ["api", "frontier"] : [role]));
-  const stack = undo.use(await openEmbeddedStack(config, { missing: "create" }));
-  const server = new ServerProcess(options, stack, await readSecret(join(config.dataDir, "presign.key")));
+  const parts = undo.use(await openServeParts(config, role, options.warn ?? (() => undefined)));
+  const server = new ServerProcess(options, parts);
   undo.defer(() => server.closeListeners());
   await server.open();
   const { apiAddress, frontierAddress } = server;
-  await lock.note([apiAddress, frontierAddress].filter((address) => address !== undefined));
+  await parts.note([apiAddress, frontierAddress].filter((address) => address !== undefined));
   const resources = undo.move();
   let stopping: Promise<void> | undefined;
   const stop = () => {
@@ -76,19 +74,18 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     apiAddress,
     frontierAddress,
     uiFolder: server.ui?.folder,
-    loop: server.loop,
+    loop: parts.loop,
     stop,
     [Symbol.asyncDispose]: stop,
   };
 }
 
 class ServerProcess {
-  readonly loop: ApplyLoop;
   apiAddress: string | undefined;
   frontierAddress: string | undefined;
   ui: UiSite | undefined;
   readonly #options: ServeOptions;
-  readonly #stack: EmbeddedStack;
+  readonly #parts: ServeParts;
   readonly #frontier: Frontier;
   readonly #metrics: ApiMetrics;
   readonly #warn: (text: string) => void;
@@ -97,27 +94,25 @@ class ServerProcess {
   readonly #stopping = new AbortController();
   #background: Promise<void> = Promise.resolve();
 
-  constructor(options: ServeOptions, stack: EmbeddedStack, secret: Uint8Array) {
+  constructor(options: ServeOptions, parts: ServeParts) {
     const { config, warn = () => undefined, now = () => Date.now() / 1_000 } = options;
-    const { store, blobs } = stack;
+    const { store, blobs, ingest, loop, events, secret } = parts;
     this.#options = options;
-    this.#stack = stack;
+    this.#parts = parts;
     this.#warn = warn;
     this.#now = now;
-    this.loop = new ApplyLoop(store, blobs);
     const { uploadOrigin, presignExpirySeconds, maxUploadBytes } = config;
     const uploads = { store, blobs, secret, uploadOrigin, presignExpirySeconds, maxUploadBytes };
     this.#metrics = new ApiMetrics({ isCounting: config.metricsEnabled });
     const { registry } = this.#metrics;
-    this.#frontier = new Frontier({ ingest: this.loop, now, warn, metrics: frontierMetrics(registry), ...uploads });
-    addReadings(registry, this.#frontier, this.loop);
+    this.#frontier = new Frontier({ ingest, now, warn, metrics: frontierMetrics(registry), ...uploads });
+    addReadings(registry, this.#frontier, { loop, events });
   }
 
   async open(): Promise<void> {
     const { config, ui, role = "all" } = this.#options;
     const { host, port, frontierPort } = config;
-    const { store, blobs } = this.#stack;
-    const ready = createReadiness(store, blobs);
+    const ready = createReadiness(this.#parts.checked);
     if (role !== "frontier") {
       this.ui = await UiSite.open(config.dataDir, ui);
       const api = this.#createApi(ready);
@@ -140,7 +135,7 @@ class ServerProcess {
     for (const listener of this.#listeners) listener.stopListening();
     await this.#frontier.sockets.close(left());
     while (left() > stopMs / 2 && this.#listeners.some((listener) => listener.busy > 0)) await Bun.sleep(10);
-    const isDrained = await within(this.loop.close(), left());
+    const isDrained = await this.#parts.drain(left());
     if (!isDrained)
       this.#warn("not all that was taken is stored: its senders were not told so, and will send it again");
     await this.closeListeners();
@@ -153,17 +148,18 @@ class ServerProcess {
 
   #createApi(ready: ApiContext["ready"] & object) {
     const { config, log } = this.#options;
-    const { store, blobs } = this.#stack;
-    const { blobs: folder } = embeddedPaths(config);
+    const { store, blobs, ingest, events } = this.#parts;
+    if (store === undefined) throw new Error("an API has a store");
     const context: ApiContext = {
       store,
       blobs,
       config,
-      ingest: this.loop,
+      ingest,
       now: this.#now,
       metrics: this.#metrics,
-      bucketUri: (key) => (key === "" ? "" : pathToFileURL(join(folder, ...encodeKey(key))).href),
+      bucketUri: (key) => (key === "" ? "" : blobs.uriOf(key)),
       ready,
+      ...(events && { events }),
       ...(log && { log }),
     };
     return createApi(context, streamRoutes(context));
@@ -177,7 +173,10 @@ class ServerProcess {
 
   /** Completes deletes and renames that were cut short, while clients are served. */
   async #finishLeftovers(): Promise<void> {
-    const { store, blobs } = this.#stack;
+    const { store, blobs, ingest, loop } = this.#parts;
+    const { role } = this.#options;
+    // Of a cluster's services it is the API's duty.
+    if (store === undefined || (loop === undefined && role === "frontier")) return;
     const { signal } = this.#stopping;
     const warn = this.#warn;
     try {
@@ -187,21 +186,10 @@ class ServerProcess {
     }
     const request = async (runId: string) => {
       const message = { type: "delete_run", runId, timestamp: this.#now(), payload: new Map() };
-      for (const outcome of await this.loop.submit([message])) if (!outcome.ok) throw outcome.error;
+      for (const outcome of await ingest.submit([message])) if (!outcome.ok) throw outcome.error;
     };
-    await keepDeleting(store, { request, files: removeFiles(blobs), now: this.#now, signal, warn });
-  }
-}
-
-/** Whether `work` was done in time. Its failure is passed on. */
-async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
+    // In cluster mode workers remove the files: they know when all of a run's data is gone.
+    const files = loop === undefined ? {} : { files: removeFiles(blobs) };
+    await keepDeleting(store, { request, ...files, now: this.#now, signal, warn });
   }
 }

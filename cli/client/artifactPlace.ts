@@ -1,8 +1,8 @@
 // Where the commands on artifacts work: the store of this machine, or a server.
 import { MatyanError } from "../../formats/error.ts";
 import type { Config } from "../../server/config.ts";
-import { openEmbeddedStack } from "../../server/embedded.ts";
 import { ArtifactWriter, type ListedArtifact, listArtifacts, readArtifact } from "../../server/listing/artifacts.ts";
+import { openStack } from "../../server/stack.ts";
 import { resolveHash } from "../../server/store/runs.ts";
 import { parseAddress } from "./address.ts";
 import type { ArtifactFile } from "./artifactFiles.ts";
@@ -31,6 +31,8 @@ export interface PlaceOptions {
   /** Address of a server; else the store of `config`. */
   readonly url: string | undefined;
   readonly config: Config;
+  /** `read` does without the permission to write to the store. */
+  readonly access: "read" | "write";
   readonly signal: AbortSignal;
   /** Told what is tried again. */
   readonly onTrouble: (text: string) => void;
@@ -41,9 +43,9 @@ export async function openArtifactPlace(run: string, options: PlaceOptions): Pro
   return options.url === undefined ? openLocal(run, options) : openRemote(run, parseAddress(options.url), options);
 }
 
-async function openLocal(run: string, { config, signal }: PlaceOptions): Promise<ArtifactPlace> {
+async function openLocal(run: string, { config, access, signal }: PlaceOptions): Promise<ArtifactPlace> {
   await using undo = new AsyncDisposableStack();
-  const stack = undo.use(await openEmbeddedStack(config, { missing: "fail" }));
+  const stack = undo.use(await openStack(config, { missing: "fail", access }));
   const hash = await resolveHash(stack.store, run);
   const writer = undo.use(new ArtifactWriter(stack, hash));
   const resources = undo.move();

@@ -47,7 +47,13 @@ export const define: Define = (command) => {
 
 async function getArtifacts(context: Context, options: Options, run: string, paths: string[]): Promise<void> {
   const { out, config, signal, progress } = context;
-  await using place = await openArtifactPlace(run, { url: options.url, config, signal, onTrouble: progress.note });
+  await using place = await openArtifactPlace(run, {
+    url: options.url,
+    config,
+    access: "read",
+    signal,
+    onTrouble: progress.note,
+  });
   const wanted = await choose(place, paths);
   const files = await withoutExisting(context, options, wanted);
   progress.stage("downloading", files.length, "file");

@@ -42,7 +42,13 @@ export const define: Define = (command) => {
 async function logArtifacts(context: Context, options: Options, run: string, paths: string[]): Promise<void> {
   const { out, config, signal, progress } = context;
   const files = await gather(context, paths, options.name);
-  await using place = await openArtifactPlace(run, { url: options.url, config, signal, onTrouble: progress.note });
+  await using place = await openArtifactPlace(run, {
+    url: options.url,
+    config,
+    access: "write",
+    signal,
+    onTrouble: progress.note,
+  });
   await place.checkRun();
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   progress.stage("uploading", bytes, "bytes");
@@ -96,6 +102,9 @@ async function gather({ out }: Context, paths: readonly string[], name: string |
       byPath.set(file.path, file);
     }
   }
-  if (byPath.size === 0) throw new MatyanError("not_found", "there are no files in what was named");
+  if (byPath.size === 0)
+    throw new MatyanError("not_found", "there are no files in what was named", {
+      hint: "Name files, or folders that hold some.",
+    });
   return [...byPath.values()];
 }

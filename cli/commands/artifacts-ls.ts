@@ -19,7 +19,13 @@ export const define: Define = (command) => {
 };
 
 async function listOfRun({ out, config, signal }: Context, options: Options, run: string): Promise<void> {
-  await using place = await openArtifactPlace(run, { url: options.url, config, signal, onTrouble: out.warn });
+  await using place = await openArtifactPlace(run, {
+    url: options.url,
+    config,
+    access: "read",
+    signal,
+    onTrouble: out.warn,
+  });
   const artifacts = await place.list();
   for (const { path, contentType, size, uri } of artifacts)
     out.record({ path, size: size ?? null, content_type: contentType ?? null, uri, missing: size === null });

@@ -1,7 +1,7 @@
 // `matyan backup`: runs of the store as an archive.
 import { MatyanError } from "../../formats/error.ts";
 import { type BackupReport, backup } from "../../server/archive/backup.ts";
-import { openEmbeddedStack } from "../../server/embedded.ts";
+import { openStack } from "../../server/stack.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { counted, groupDigits, shortBytes } from "../ui/numbers.ts";
 
@@ -41,7 +41,7 @@ export const define: Define = (command) => {
 };
 
 async function runBackup({ out, progress, config, signal }: Context, options: Options, path: string): Promise<void> {
-  await using stack = await openEmbeddedStack(config, { missing: "fail" });
+  await using stack = await openStack(config, { missing: "fail", access: "read" });
   const report = await backup({
     store: stack.store,
     blobs: stack.blobs,

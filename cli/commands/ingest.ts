@@ -1,7 +1,7 @@
 // `matyan ingest`: messages of the ingestion topic, one a line, into the store or through a frontier.
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { MatyanError } from "../../formats/error.ts";
-import { openEmbeddedStack } from "../../server/embedded.ts";
+import { openStack } from "../../server/stack.ts";
 import { ApplyLoop } from "../../server/workers/apply.ts";
 import type { Ingest } from "../../server/workers/ingest.ts";
 import { ingestLines, type RefusedLine } from "../../server/workers/ingestLines.ts";
@@ -39,7 +39,7 @@ export const define: Define = (command) => {
 async function runIngest(context: Context, options: Options, path: string): Promise<number> {
   const lines = readLines(open(path));
   if (options.url === undefined) {
-    await using stack = await openEmbeddedStack(context.config, { missing: "create" });
+    await using stack = await openStack(context.config, { missing: "create" });
     const loop = new ApplyLoop(stack.store, stack.blobs);
     try {
       return await report(context, lines, loop);
@@ -73,7 +73,12 @@ async function report(
 
 function open(path: string): AsyncIterable<Uint8Array> {
   if (path === "-") return Bun.stdin.stream();
-  if (!existsSync(path))
+  const info = statSync(path, { throwIfNoEntry: false });
+  if (info === undefined)
     throw new MatyanError("not_found", `there is no file ${path}`, { hint: "Give - to read standard input." });
+  if (info.isDirectory())
+    throw new MatyanError("usage", `${path} is a folder`, {
+      hint: "Name a file of messages, or - to read standard input.",
+    });
   return Bun.file(path).stream();
 }

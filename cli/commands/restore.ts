@@ -3,9 +3,10 @@ import { openArchive } from "../../formats/archive/index.ts";
 import { type RestoreReport, type RunOutcome, restore } from "../../server/archive/restore.ts";
 import type { OnConflict, RunAction } from "../../server/archive/restoreDecide.ts";
 import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
-import { openEmbeddedStack } from "../../server/embedded.ts";
+import { openStack } from "../../server/stack.ts";
 import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
 import { counted, shortBytes } from "../ui/numbers.ts";
+import { safeText } from "../ui/text.ts";
 
 interface Options {
   readonly dryRun?: boolean;
@@ -53,7 +54,7 @@ export const define: Define = (command) => {
 async function runRestore({ out, progress, config, signal }: Context, options: Options, path: string): Promise<number> {
   const dryRun = options.dryRun ?? false;
   await using archive = await openArchive(path, { signal });
-  await using stack = await openEmbeddedStack(config, { missing: dryRun ? "empty" : "create" });
+  await using stack = await openStack(config, { missing: dryRun ? "empty" : "create" });
   const report = await restore({
     archive,
     store: stack.store,
@@ -68,13 +69,13 @@ async function runRestore({ out, progress, config, signal }: Context, options: O
     onRun(outcome) {
       const text = describeRun(outcome, dryRun);
       if (outcome.action === "fail") out.warn(text);
-      else out.info(text);
-      for (const note of outcome.notes) out.info(`  ${note}`);
+      else out.info(safeText(text));
+      for (const note of outcome.notes) out.info(`  ${safeText(note)}`);
       out.record(runToJson(outcome));
     },
     onEntity(outcome) {
       if (dryRun || (outcome.action !== "create" && outcome.action !== "same"))
-        out.info(describeEntity(outcome, dryRun));
+        out.info(safeText(describeEntity(outcome, dryRun)));
       out.record(entityToJson(outcome));
     },
   });

@@ -1,6 +1,6 @@
 // `matyan serve`: the whole system in one process, until it is told to stop.
 import { Option } from "commander";
-import { processEnvironment, readApiSettings, readServeSettings } from "../../server/config.ts";
+import { type Config, Configuration, processSources } from "../../server/config.ts";
 import { type Role, type RunningServer, startServer } from "../../server/serve.ts";
 import { LineBuffer } from "../lineBuffer.ts";
 import { type CommonOptions, type Context, type Define, examples, execute } from "../runtime.ts";
@@ -44,45 +44,56 @@ export const define: Define = (command) => {
     .action(execute<[], Options>(serve));
 };
 
-async function serve({ out, config, signal }: Context, options: Options & CommonOptions): Promise<void> {
-  const environment = processEnvironment();
-  const settings = readServeSettings(environment);
+async function serve({ out, signal }: Context, options: Options & CommonOptions): Promise<void> {
+  const { role } = options;
+  const configuration = new Configuration(
+    processSources({
+      MATYAN_DATA: options.data,
+      MATYAN_HOST: options.host,
+      MATYAN_PORT: options.port?.toString(),
+      MATYAN_FRONTIER_PORT: options.frontierPort?.toString(),
+    }),
+  );
+  const config = {
+    ...configuration.configFor(role === "all" ? ["api", "frontier"] : [role]),
+    ...configuration.serve,
+    ...configuration.api,
+  };
   // A person at a terminal wants to see what is wrong, not every request.
-  const api = readApiSettings({ LOG_LEVEL: out.terminal.stderr ? "error" : undefined, ...environment });
+  const isQuiet = out.terminal.stderr && !configuration.settings.isSet("LOG_LEVEL");
   const requests = new LineBuffer(out.rawError);
   const server = await startServer({
-    config: {
-      ...config,
-      ...settings,
-      ...api,
-      host: options.host ?? settings.host,
-      port: options.port ?? settings.port,
-      frontierPort: options.frontierPort ?? settings.frontierPort,
-    },
-    role: options.role,
+    config: isQuiet ? { ...config, logLevel: "error" } : config,
+    role,
     ui: options.ui,
     warn: out.warn,
     log: (line) => requests.add(line),
   });
-  const host = options.host ?? settings.host;
   const install = options.data === undefined ? "matyan ui install" : `matyan ui install --data ${options.data}`;
-  for (const line of greeting(server, host, config.dataDir, install)) out.info(line);
+  for (const line of greeting(server, config, install)) out.info(line);
   out.record({
     api: server.apiAddress ?? null,
     frontier: server.frontierAddress ?? null,
     ui: server.uiFolder ?? null,
     data: config.dataDir,
+    mode: config.mode,
+    store: config.store.engine,
+    blobs: config.blobs.engine,
+    bus: config.kafka === undefined ? "embedded" : "kafka",
     pid: process.pid,
   });
   out.flush();
   if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-  out.info("Stopping: what was taken is stored and acknowledged first.");
+  out.info(
+    `Stopping: what was taken is ${config.kafka === undefined ? "stored" : "published"} and acknowledged first.`,
+  );
   out.flush();
   await server.stop();
   requests.flush();
 }
 
-function greeting(server: RunningServer, host: string, dataDir: string, install: string): string[] {
+function greeting(server: RunningServer, config: Config & { readonly host: string }, install: string): string[] {
+  const { host } = config;
   const lines: string[] = [];
   if (server.apiAddress !== undefined)
     lines.push(
@@ -93,12 +104,26 @@ function greeting(server: RunningServer, host: string, dataDir: string, install:
     lines.push(
       server.uiFolder === undefined ? `Web UI    none: get it with \`${install}\`` : `Web UI    ${server.apiAddress}/`,
     );
-  lines.push(`Data      ${dataDir}`);
+  lines.push(...enginesOf(config));
   const isLocal = host === "localhost" || host === "::1" || host.startsWith("127.");
   lines.push(
     isLocal
       ? "Only this machine can reach it; --host 0.0.0.0 lets others in."
       : "Whoever reaches this address can read, write and delete: there are no passwords.",
   );
+  return lines;
+}
+
+function enginesOf({ mode, dataDir, store, blobs, kafka }: Config): string[] {
+  if (mode === "embedded") return [`Data      ${dataDir}`];
+  const lines = [];
+  if (store.engine === "foundationdb") lines.push(`Store     FoundationDB, ${store.clusterFile}`);
+  if (store.engine === "embedded") lines.push(`Store     ${dataDir}`);
+  if (blobs.engine === "folder") lines.push(`Blobs     ${dataDir}`);
+  else
+    lines.push(
+      `Blobs     ${blobs.engine === "azure" ? `azure://${blobs.container}` : `${blobs.engine === "s3" ? "s3" : "gs"}://${blobs.bucket}`}`,
+    );
+  if (kafka !== undefined) lines.push(`Kafka     ${kafka.brokers.join(", ")}  (workers apply what is taken)`);
   return lines;
 }

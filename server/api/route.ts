@@ -1,6 +1,7 @@
 // What the API is made of: tables of routes, which `createApi` mounts and the OpenAPI document describes.
 
 import type { BlobStore } from "../blobs/index.ts";
+import type { ControlEvents } from "../clusterEvents.ts";
 import type { ApiSettings } from "../config.ts";
 import type { Readiness } from "../health.ts";
 import type { Store } from "../store/index.ts";
@@ -15,6 +16,8 @@ export interface ApiContext {
   readonly blobs: BlobStore;
   readonly config: ApiSettings;
   readonly ingest: Ingest;
+  /** Told of changes that other processes of a cluster want to hear of; absent where one process is all. */
+  readonly events?: ControlEvents;
   /** Seconds since the epoch. */
   readonly now: () => number;
   readonly metrics: ApiMetrics;

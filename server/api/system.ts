@@ -9,7 +9,7 @@ import { schemas } from "./schemas.ts";
 
 /** `routes` gives all routes of the app, these included, once they are known. */
 export function systemRoutes(context: ApiContext, routes: () => readonly Route[]): Route[] {
-  const ready = context.ready ?? createReadiness(context.store, context.blobs);
+  const ready = context.ready ?? createReadiness(context);
   let document: string | undefined;
   return [
     {
@@ -36,10 +36,12 @@ export function systemRoutes(context: ApiContext, routes: () => readonly Route[]
       errors: [503],
       handle: async () => {
         const { status, checks } = await ready();
-        // Under the names that probes of the existing services look for: `fdb` is the store, and in one process what
-        // stands for the message bus are this process's own queues.
-        const kafka = mapOf({ control_producer: true, ingestion_producer: true });
-        const named = mapOf({ fdb: checks.store, kafka, blob: checks.blob });
+        // Under the names that probes of the existing services look for: `fdb` is the store, and where one process is all,
+        // what stands for the message bus are its own queues.
+        const isPublishing = (checks.kafka ?? "ok") === "ok";
+        const kafka = mapOf({ control_producer: isPublishing, ingestion_producer: isPublishing });
+        const reason = isPublishing ? {} : { kafka_error: checks.kafka };
+        const named = mapOf({ fdb: checks.store, kafka, ...reason, blob: checks.blob });
         return json(mapOf({ status, checks: named }), status === "ok" ? 200 : 503);
       },
     },

@@ -30,6 +30,8 @@ export interface Config {
   readonly durability: "full" | "normal";
   readonly store: StoreSettings;
   readonly blobs: BlobSettings;
+  /** Where buckets and topics that are missing are made. */
+  readonly isDevelopment: boolean;
   /** Undefined in embedded mode. */
   readonly kafka: KafkaSettings | undefined;
   /** What is wrong with all that. Whoever opens the store or blobs refuses with it; commands that do neither don't care. */
@@ -99,6 +101,10 @@ export class Configuration {
     this.choice = choose(this.settings);
   }
 
+  get isDevelopment(): boolean {
+    return this.settings.values.MATYAN_ENVIRONMENT.trim().toLowerCase() === "development";
+  }
+
   get isProduction(): boolean {
     return isProduction(this.settings);
   }
@@ -143,6 +149,7 @@ export class Configuration {
       store: this.#store(),
       blobs: this.#blobs(),
       kafka: this.#kafka(),
+      isDevelopment: this.isDevelopment,
       fault: this.fault(["jobs"]),
     };
   }
@@ -209,7 +216,7 @@ export class Configuration {
     const { values } = this.settings;
     const shared = {
       presignExpirySeconds: values.S3_PRESIGN_EXPIRY,
-      createMissing: values.MATYAN_ENVIRONMENT.trim().toLowerCase() === "development",
+      createMissing: this.isDevelopment,
     };
     switch (this.choice.blobs) {
       case "folder":

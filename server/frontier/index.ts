@@ -3,9 +3,10 @@ import type { BlobStore } from "../blobs/index.ts";
 import { clientOrigin } from "../clientOrigin.ts";
 import type { Store } from "../store/index.ts";
 import { blobPathPrefix } from "./blobPath.ts";
-import { presign, presignPath } from "./presign.ts";
+import { presign, presignPath, type Sign } from "./presign.ts";
 import { type Connection, FrontierSockets, type SocketOptions } from "./sockets.ts";
-import { upload } from "./upload.ts";
+import { type UploadOptions, upload } from "./upload.ts";
+import { signUpload } from "./uploadUrl.ts";
 
 export { type FrontierMetrics, noMetrics } from "./frontierMetrics.ts";
 export { type FrontierLimits, frontierLimits } from "./limits.ts";
@@ -13,11 +14,13 @@ export { readSecret } from "./secret.ts";
 export { type Connection, FrontierSockets } from "./sockets.ts";
 
 export interface FrontierOptions extends SocketOptions {
-  readonly store: Store;
+  /** Needed where clients upload to us. */
+  readonly store: Store | undefined;
+  /** Clients upload to the object store by themselves if it makes upload URLs, else to us. */
   readonly blobs: BlobStore;
-  /** What upload URLs are signed with. */
-  readonly secret: Uint8Array;
-  /** Scheme, host and port of upload URLs; by default what the client's own request went to. */
+  /** What our own upload URLs are signed with. */
+  readonly secret: Uint8Array | undefined;
+  /** Scheme, host and port of our own upload URLs; by default what the client's own request went to. */
   readonly uploadOrigin?: string | undefined;
   readonly presignExpirySeconds: number;
   readonly maxUploadBytes: number;
@@ -29,9 +32,17 @@ export type FrontierAnswer = Promise<Response> | Response | "upgraded" | undefin
 export class Frontier {
   readonly sockets: FrontierSockets;
   readonly #options: FrontierOptions;
+  /** What uploads to us need. */
+  readonly #uploads: UploadOptions | undefined;
 
   constructor(options: FrontierOptions) {
     this.#options = options;
+    const { store, secret, blobs } = options;
+    if (blobs.presignPut === undefined) {
+      if (store === undefined || secret === undefined)
+        throw new Error("uploads to a frontier need a store and a secret");
+      this.#uploads = { ...options, store, secret };
+    }
     this.sockets = new FrontierSockets(options);
   }
 
@@ -47,13 +58,22 @@ export class Frontier {
     }
     if (path === presignPath || path === `${presignPath}/`) {
       if (request.method !== "POST") return notAllowed("POST");
-      const origin = this.#options.uploadOrigin ?? clientOrigin(request);
-      const { secret, now, presignExpirySeconds: expirySeconds, maxUploadBytes: maxBytes } = this.#options;
-      return presign(request, origin, { secret, now, expirySeconds, maxBytes });
+      return presign(request, this.#signFor(request), this.#options.warn);
     }
-    if (!path.startsWith(blobPathPrefix)) return undefined;
+    if (this.#uploads === undefined || !path.startsWith(blobPathPrefix)) return undefined;
     if (request.method !== "PUT") return notAllowed("PUT");
-    return upload(request, url, this.#options);
+    return upload(request, url, this.#uploads);
+  }
+
+  #signFor(request: Request): Sign {
+    const { blobs, now, presignExpirySeconds: expirySeconds, maxUploadBytes: maxBytes } = this.#options;
+    const uploads = this.#uploads;
+    if (uploads === undefined) return (key, contentType) => blobs.presignPut!(key, { contentType, expirySeconds });
+    const origin = this.#options.uploadOrigin ?? clientOrigin(request);
+    return async (key, contentType) => {
+      const grant = { key, contentType, expires: Math.floor(now()) + expirySeconds, maxBytes };
+      return { uploadUrl: origin + signUpload(grant, uploads.secret), headers: undefined };
+    };
   }
 }
 

@@ -1,30 +1,23 @@
-// `POST /api/v1/rest/artifacts/presign`: a URL to upload one blob to, here on the address that the client itself used.
-import { MatyanError } from "../../formats/error.ts";
+// `POST /api/v1/rest/artifacts/presign`: a URL to upload one blob to, of the object store or of our own (pipeline.md 4.4).
+import { MatyanError, messageOf } from "../../formats/error.ts";
 import { compact } from "../../formats/messages/index.ts";
 import { mapOf, type ValueMap } from "../../formats/value.ts";
+import type { PresignedPut } from "../blobs/index.ts";
 import { blobKeyOf } from "./blobPath.ts";
 import { type BodyFault, bodyFault, parsePresign } from "./presignBody.ts";
-import { signUpload } from "./uploadUrl.ts";
 
 export const presignPath = "/api/v1/rest/artifacts/presign";
 
-export interface PresignOptions {
-  readonly secret: Uint8Array;
-  /** Seconds since the epoch. */
-  readonly now: () => number;
-  /** How long a URL is good, seconds. */
-  readonly expirySeconds: number;
-  /** The largest blob, bytes. */
-  readonly maxBytes: number;
-}
+/** Makes an upload URL. `headers` are what the client has to send along, beside the content type. */
+export type Sign = (key: string, contentType: string) => Promise<PresignedPut>;
 
 const bodyBytes = 64 * 1024;
 
 /**
  * The answer to a presign request: 200 `{upload_url, s3_key, headers}`, 413 for a body over 64 KiB, 422
- * `{"detail": [...]}` for one that is not a request. `origin` is what comes before the path of the URL.
+ * `{"detail": [...]}` for one that is not a request, 500 with a line of text when the object store makes no URL.
  */
-export async function presign(request: Request, origin: string, options: PresignOptions): Promise<Response> {
+export async function presign(request: Request, sign: Sign, warn?: (text: string) => void): Promise<Response> {
   const text = await readText(request);
   if (text === undefined) return respond(413, mapOf({ detail: `the body is over ${bodyBytes} bytes` }));
   const body = parsePresign(text);
@@ -39,9 +32,14 @@ export async function presign(request: Request, origin: string, options: Presign
     const member = isRun ? "run_id" : "artifact_path";
     return refuse([bodyFault("value_error", member, error.message, isRun ? runId : artifactPath)]);
   }
-  const expires = Math.floor(options.now()) + options.expirySeconds;
-  const path = signUpload({ key, contentType, expires, maxBytes: options.maxBytes }, options.secret);
-  return respond(200, mapOf({ upload_url: origin + path, s3_key: key, headers: null }));
+  try {
+    const { uploadUrl, headers } = await sign(key, contentType);
+    const sent = headers === undefined ? null : mapOf({ ...headers });
+    return respond(200, mapOf({ upload_url: uploadUrl, s3_key: key, headers: sent }));
+  } catch (error) {
+    warn?.(`no upload URL for '${key}' could be made: ${messageOf(error)}`);
+    return new Response("Internal Server Error: no upload URL could be made", { status: 500 });
+  }
 }
 
 async function readText(request: Request): Promise<string | undefined> {

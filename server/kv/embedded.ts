@@ -16,6 +16,12 @@ export interface EmbeddedOptions {
   readonly durability: "full" | "normal";
   /** Makes the store (and its folder) when there is none; true unless told. */
   readonly create?: boolean;
+  /**
+   * `read` opens a store that this user may not write, and refuses transactions; `write` unless told. In a folder without
+   * permission to write, a store that somebody has open is read beside them, another one as a file that nobody changes:
+   * when somebody does after all, snapshots end with `busy`.
+   */
+  readonly access?: "read" | "write";
   readonly clock?: Clock;
 }
 
@@ -28,7 +34,8 @@ export interface EmbeddedOptions {
 export async function openEmbedded({
   path,
   durability,
-  create = true,
+  access = "write",
+  create = access === "write",
   clock = systemClock,
 }: EmbeddedOptions): Promise<Database> {
   const file = resolve(path);
@@ -37,5 +44,6 @@ export async function openEmbedded({
     path: file,
     synchronous: durability === "full" ? "FULL" : "NORMAL",
     clock,
+    access,
   });
 }

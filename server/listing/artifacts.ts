@@ -2,8 +2,8 @@
 import { MatyanError } from "../../formats/error.ts";
 import { mapOf } from "../../formats/value.ts";
 import { artifactsName, artifactsOf, blobKeyOf } from "../api/artifactList.ts";
-import type { EmbeddedStack } from "../embedded.ts";
 import { blobKeyOf as newBlobKey } from "../frontier/blobPath.ts";
+import type { Stack } from "../stack.ts";
 import { readAttrs } from "../store/attrs.ts";
 import { ApplyLoop } from "../workers/apply.ts";
 
@@ -17,7 +17,7 @@ export interface ListedArtifact {
 }
 
 /** By path. */
-export async function listArtifacts({ store, blobs }: EmbeddedStack, hash: string): Promise<ListedArtifact[]> {
+export async function listArtifacts({ store, blobs }: Stack, hash: string): Promise<ListedArtifact[]> {
   const stored = await store.database.snapshot((tx) => readAttrs(tx, store, hash, [artifactsName]));
   const artifacts: ListedArtifact[] = [];
   for (const entry of artifactsOf(stored)) {
@@ -30,7 +30,7 @@ export async function listArtifacts({ store, blobs }: EmbeddedStack, hash: strin
 
 /** The bytes of an artifact. @throws MatyanError `not_found` */
 export async function readArtifact(
-  { store, blobs }: EmbeddedStack,
+  { store, blobs }: Stack,
   hash: string,
   path: string,
 ): Promise<AsyncIterable<Uint8Array>> {
@@ -45,11 +45,11 @@ export async function readArtifact(
 
 /** Adds files to the run. Give it back with `await using`: what was added is known to the run then. */
 export class ArtifactWriter implements AsyncDisposable {
-  readonly #stack: EmbeddedStack;
+  readonly #stack: Stack;
   readonly #hash: string;
   readonly #loop: ApplyLoop;
 
-  constructor(stack: EmbeddedStack, hash: string) {
+  constructor(stack: Stack, hash: string) {
     this.#stack = stack;
     this.#hash = hash;
     this.#loop = new ApplyLoop(stack.store, stack.blobs);

@@ -2,6 +2,7 @@
 import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import type { KeyValue } from "../index.ts";
 import { explain } from "./errors.ts";
+import { type Manner, openingOf } from "./manner.ts";
 
 interface Row {
   readonly k: Uint8Array;
@@ -17,7 +18,7 @@ export interface ConnectionOptions {
   readonly path: string;
   /** Statements run at once, without results: `PRAGMA ...`. */
   readonly pragmas: readonly string[];
-  readonly readonly?: boolean;
+  readonly manner?: Manner;
 }
 
 export class Connection {
@@ -26,10 +27,10 @@ export class Connection {
   readonly #statements = new Map<string, Statement>();
 
   /** @throws MatyanError `io` or `corrupt`. */
-  constructor({ path, pragmas, readonly = false }: ConnectionOptions) {
+  constructor({ path, pragmas, manner = "shared" }: ConnectionOptions) {
     this.path = path;
     try {
-      this.#database = new Database(path, readonly ? { readonly: true } : { readwrite: true, create: false });
+      this.#database = new Database(...openingOf(path, manner));
     } catch (error) {
       throw explain(error, path);
     }

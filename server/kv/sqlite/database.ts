@@ -7,6 +7,7 @@ import { Pace } from "../pace.ts";
 import { TransactionLife } from "../transactionLife.ts";
 import { Connection } from "./connection.ts";
 import { explain, isBusy } from "./errors.ts";
+import { type Manner, mannerOf, watchImmutable } from "./manner.ts";
 import { Reading } from "./reading.ts";
 import { Writing } from "./writing.ts";
 
@@ -14,6 +15,8 @@ export interface SqliteOptions {
   readonly path: string;
   readonly synchronous: "FULL" | "NORMAL";
   readonly clock: Clock;
+  /** `read` needs no permission to write, and waits for no writer; transactions are refused then. */
+  readonly access: "read" | "write";
 }
 
 /** How long a transaction waits for the writers of other processes before it gives up with `busy`. */
@@ -66,18 +69,30 @@ export class SqliteDatabase implements Database {
   /** The readers that stay open, and those of them that no snapshot uses now. */
   readonly #kept = new Set<Connection>();
   readonly #idle: Connection[] = [];
+  readonly #manner: Manner;
+  /** Throws when what was read may be wrong. */
+  readonly #checkRead: () => void;
+  readonly #isWritable: boolean;
   #writer: Connection | undefined;
 
   /** @throws MatyanError when the file cannot be opened. */
-  constructor({ path, synchronous, clock }: SqliteOptions) {
+  constructor({ path, synchronous, clock, access }: SqliteOptions) {
     this.#path = path;
     this.#synchronous = synchronous;
     this.#clock = clock;
     this.#pace = new Pace(clock);
-    this.#writer = this.#openWriter();
+    this.#isWritable = access === "write";
+    this.#manner = this.#isWritable ? "shared" : mannerOf(path);
+    this.#checkRead = this.#manner === "immutable" ? watchImmutable(path) : () => undefined;
+    if (this.#isWritable) this.#writer = this.#openWriter();
+    else this.#idle.push(this.#openReader());
   }
 
-  transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
+  async transact<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (!this.#isWritable)
+      throw new MatyanError("io", `store '${this.#path}' was opened for reading only`, {
+        hint: "This is a fault of the program: report it.",
+      });
     return this.#access.write(() => this.#write(body));
   }
 
@@ -159,11 +174,13 @@ export class SqliteDatabase implements Database {
     let ended = false;
     try {
       this.#beginRead(reader);
-      return await body(
+      const result = await body(
         new Reading(reader, this.#pace, () => {
           if (ended) throw new TransactionEndedError("transaction");
         }),
       );
+      this.#checkRead();
+      return result;
     } finally {
       ended = true;
       this.#release(reader);
@@ -197,7 +214,7 @@ export class SqliteDatabase implements Database {
   #openReader(): Connection {
     const keep = this.#kept.size < keptReaders;
     const cache = keep ? readerCache.kept : readerCache.other;
-    const reader = new Connection({ path: this.#path, pragmas: readerPragmas(cache) });
+    const reader = new Connection({ path: this.#path, manner: this.#manner, pragmas: readerPragmas(cache) });
     if (keep) this.#kept.add(reader);
     return reader;
   }

@@ -4,6 +4,7 @@ import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, statSync }
 import { dirname } from "node:path";
 import { MatyanError, messageOf } from "../../../formats/error.ts";
 import { Connection } from "./connection.ts";
+import { mannerOf } from "./manner.ts";
 import { createTable } from "./statements.ts";
 
 /** "Mtyn": SQLite's header says whose file it is (https://www.sqlite.org/fileformat2.html#application_id). */
@@ -49,7 +50,12 @@ export function ensureStoreFile(path: string, create: boolean): void {
 }
 
 function checkHeader(path: string): void {
-  const connection = new Connection({ path, readonly: true, pragmas: ["PRAGMA busy_timeout = 10000"] });
+  const manner = mannerOf(path);
+  const connection = new Connection({
+    path,
+    manner: manner === "shared" ? "readonly" : manner,
+    pragmas: ["PRAGMA busy_timeout = 10000"],
+  });
   try {
     const application = connection.row("PRAGMA application_id")?.[0];
     if (application !== applicationId)

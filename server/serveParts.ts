@@ -1,0 +1,111 @@
+// What a server of some role works with, opened from the configuration and checked before anybody is let in.
+import { join } from "node:path";
+import type { BlobStore } from "./blobs/index.ts";
+import type { Bus } from "./bus/index.ts";
+import { BusEvents } from "./clusterEvents.ts";
+import { BusIngest } from "./clusterIngest.ts";
+import type { Config } from "./config.ts";
+import { readSecret } from "./frontier/index.ts";
+import type { CheckedParts } from "./health.ts";
+import { lockDataFolder, type ServeLock } from "./serveLock.ts";
+import { openBlobs, openBus, openStack } from "./stack.ts";
+import type { Store } from "./store/index.ts";
+import { within } from "./within.ts";
+import { ApplyLoop } from "./workers/apply.ts";
+import type { Ingest } from "./workers/ingest.ts";
+
+export type Role = "all" | "api" | "frontier";
+
+export interface ServeParts extends AsyncDisposable {
+  /** Absent for a frontier of a cluster: clients upload to the object store, workers write to the store. */
+  readonly store: Store | undefined;
+  readonly blobs: BlobStore;
+  readonly ingest: Ingest;
+  /** In embedded mode, where this process applies what it takes. */
+  readonly loop: ApplyLoop | undefined;
+  readonly bus: { readonly bus: Bus; readonly topics: readonly string[] } | undefined;
+  readonly events: BusEvents | undefined;
+  /** What our own upload URLs are signed with; absent where the object store makes them. */
+  readonly secret: Uint8Array | undefined;
+  readonly checked: CheckedParts;
+  /** Notes on the data folder where this server answers. */
+  note(addresses: readonly string[]): Promise<void>;
+  /** Sees what was taken through: applied, or on the bus. Whether that was done in time. */
+  drain(ms: number): Promise<boolean>;
+}
+
+/** Partitions of topics that are made in development: those of the existing deployment. */
+const partitions = { ingestion: 6, control: 1 } as const;
+
+type PartsConfig = Config & { readonly flushSeconds: number };
+
+/**
+ * @throws MatyanError `busy` when another server has the data folder, `io` when an engine does not answer, or bucket or
+ * topic are missing; made in development.
+ */
+export async function openServeParts(
+  config: PartsConfig,
+  role: Role,
+  warn: (text: string) => void,
+): Promise<ServeParts> {
+  await using undo = new AsyncDisposableStack();
+  const isCluster = config.kafka !== undefined;
+  const needsStore = role !== "frontier" || !isCluster || config.blobs.engine === "folder";
+  let lock: ServeLock | undefined;
+  if (needsStore && config.store.engine === "embedded")
+    lock = undo.use(await lockDataFolder(config.dataDir, role === "all" ? ["api", "frontier"] : [role]));
+  const stack = needsStore ? undo.use(await openStack(config, { missing: "create" })) : undefined;
+  const blobs = stack?.blobs ?? (await openBlobs(config));
+  if (stack === undefined) undo.defer(() => blobs.close());
+  if (blobs.engine !== "folder") await blobs.check();
+  const secret = blobs.presignPut === undefined ? await readSecret(join(config.dataDir, "presign.key")) : undefined;
+
+  const patience = config.flushSeconds * 1_000;
+  const bus = await openServeBus(config, role, warn);
+  if (bus !== undefined) undo.defer(async () => void (await within(bus.bus.close(), patience)));
+  const events = role === "frontier" || bus === undefined ? undefined : eventsOn(bus, warn);
+  const loop = bus === undefined ? new ApplyLoop(stack!.store, blobs) : undefined;
+  const ingest = loop ?? new BusIngest(bus!.bus.producer, config.kafka!.topics.ingestion);
+  const resources = undo.move();
+  return {
+    store: stack?.store,
+    blobs,
+    ingest,
+    loop,
+    bus,
+    events,
+    secret,
+    checked: { store: stack?.store, blobs, bus },
+    note: async (addresses) => lock?.note(addresses),
+    drain: (ms) => {
+      if (loop !== undefined) return within(loop.close(), ms);
+      const flushed = (async () => {
+        await events?.close();
+        await bus!.bus.producer.close();
+      })();
+      return within(flushed, Math.min(ms, patience));
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+
+  function eventsOn({ bus }: { bus: Bus }, warn: (text: string) => void): BusEvents {
+    return new BusEvents({ producer: bus.producer, topic: config.kafka!.topics.control, warn });
+  }
+}
+
+async function openServeBus(config: PartsConfig, role: Role, warn: (text: string) => void) {
+  const bus = await openBus(config, { clientId: `matyan-${role === "all" ? "serve" : role}`, warn });
+  if (bus === undefined || config.kafka === undefined) return undefined;
+  const { ingestion, control } = config.kafka.topics;
+  const topics = role === "frontier" ? [ingestion] : [ingestion, control];
+  try {
+    if (config.isDevelopment)
+      for (const topic of topics)
+        await bus.ensureTopic(topic, { partitions: topic === control ? partitions.control : partitions.ingestion });
+    await bus.check(topics);
+  } catch (error) {
+    await bus.close();
+    throw error;
+  }
+  return { bus, topics };
+}
