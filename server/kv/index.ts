@@ -1,5 +1,5 @@
 // The contract of an ordered, transactional key-value store that both FoundationDB and the embedded engine can meet.
-import { MatyanError, type MatyanErrorOptions } from "../../formats/error.ts";
+import { type ErrorCode, MatyanError, type MatyanErrorOptions } from "../../formats/error.ts";
 
 /** FoundationDB's limits, enforced by every engine so that nothing works on a laptop and fails on a cluster. Bytes and ms. */
 export const limits = {
@@ -100,24 +100,43 @@ export const kvErrors = {
   1007: "the transaction lived longer than 5 s",
   1020: "the transaction conflicts with another one",
   1021: "the commit's result is unknown",
+  1031: "the store did not answer in time",
   2004: "the key is outside the legal range",
   2101: "the transaction is over 10,000,000 bytes",
   2102: "the key is over 10,000 bytes",
   2103: "the value is over 100,000 bytes",
 } as const;
 
-export type KvErrorNumber = keyof typeof kvErrors;
+export interface KvErrorOptions extends MatyanErrorOptions {
+  /** FoundationDB's own text, for a number that `kvErrors` lacks. */
+  readonly text?: string;
+}
 
 /** A failure of the store, with FoundationDB's number whatever the engine. */
 export class KvError extends MatyanError {
   override readonly name = "KvError";
-  readonly number: KvErrorNumber;
+  readonly number: number;
 
-  constructor(number: KvErrorNumber, detail?: string, options?: MatyanErrorOptions) {
-    const code = number === 2004 ? "usage" : number >= 2101 ? "too_large" : number === 1020 ? "conflict" : "busy";
-    super(code, `${kvErrors[number]}${detail === undefined ? "" : `: ${detail}`} (error ${number})`, options);
+  constructor(number: number, detail?: string, { text = "the store failed", ...options }: KvErrorOptions = {}) {
+    super(
+      codeOf(number),
+      `${knownErrors.get(number) ?? text}${detail === undefined ? "" : `: ${detail}`} (error ${number})`,
+      options,
+    );
     this.number = number;
   }
+}
+
+const knownErrors: ReadonlyMap<number, string> = new Map(
+  Object.entries(kvErrors).map(([number, text]) => [Number(number), text]),
+);
+
+/** Numbers below 1500 tell of a store that is away, slow or used by others: the same may succeed later. */
+function codeOf(number: number): ErrorCode {
+  if (number === 1020) return "conflict";
+  if (number === 2004) return "usage";
+  if (number >= 2101 && number <= 2103) return "too_large";
+  return number < 1500 ? "busy" : "io";
 }
 
 /** A defect of the caller: a transaction was used after its body had ended, or a database after it was closed. */
