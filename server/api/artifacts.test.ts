@@ -100,7 +100,7 @@ describe("one file", () => {
 });
 
 describe("all files", () => {
-  test("come as a ZIP that other programs read, stored, without those that are missing", async () => {
+  test("come as a ZIP that other programs read, stored, and says which are missing", async () => {
     await using api = await openTestApi();
     await makeRun(api, {
       "a.txt": "first",
@@ -118,6 +118,7 @@ describe("all files", () => {
         ["a.txt", "first"],
         ["empty", ""],
         ["models/x/звіт.txt", "привіт"],
+        ["MISSING FILES.txt", "Logged, but not stored (1):\n\nmissing.bin\n"],
       ]),
     );
     expect(Buffer.from(bytes).includes("first")).toBe(true);

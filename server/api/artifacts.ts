@@ -14,6 +14,9 @@ import { zipNames } from "./zipNames.ts";
 /** Up to this a file is read before it is sent, since Bun tells no length of a stream; larger ones go out in chunks. */
 const wholeBytes = 4 * 1024 * 1024;
 
+/** The text in a ZIP that says which files it lacks. */
+const missingName = "MISSING FILES.txt";
+
 export function artifactRoutes(context: ApiContext): Route[] {
   const { store, blobs } = context;
 
@@ -27,16 +30,23 @@ export function artifactRoutes(context: ApiContext): Route[] {
       return artifactsOf(entries);
     });
 
-  /** The artifacts whose blobs are there, opened one after another. One that is missing does not spoil the others. */
+  /**
+   * The artifacts whose blobs are there, opened one after another. Those that are missing do not spoil the others: they are
+   * named in a text at the end.
+   */
   async function* members(hash: string, artifacts: readonly ArtifactEntry[], date: Date) {
-    const names = zipNames(artifacts.map(({ path }) => path));
+    const names = zipNames([...artifacts.map(({ path }) => path), missingName]);
+    const missing: string[] = [];
     for (const [i, artifact] of artifacts.entries()) {
       const key = blobKeyOf(hash, artifact);
       const info = key === undefined ? undefined : await blobs.head(key);
       const input = key === undefined || info === undefined ? undefined : await blobs.get(key);
-      if (input === undefined || info === undefined) continue;
-      yield { name: names[i]!, input: zipInput(input), lastModified: date, mode: 0o600, size: info.size };
+      if (input === undefined || info === undefined) missing.push(artifact.path);
+      else yield { name: names[i]!, input: zipInput(input), lastModified: date, mode: 0o600, size: info.size };
     }
+    if (missing.length === 0) return;
+    const text = `Logged, but not stored (${missing.length}):\n\n${missing.join("\n")}\n`;
+    yield { name: names.at(-1)!, input: text, lastModified: date, mode: 0o600 };
   }
 
   const download = async (request: ApiRequest): Promise<Response> => {
@@ -74,7 +84,7 @@ export function artifactRoutes(context: ApiContext): Route[] {
       path: "/runs/:run_id/artifacts/download-all",
       summary: "All files of a run as a ZIP",
       answer: {
-        description: "A ZIP of the files, stored; files that are missing are left out.",
+        description: "A ZIP of the files, stored; files that are missing are named in a text of its own.",
         type: "application/zip",
       },
       errors: [404],
