@@ -5,7 +5,7 @@ export type BusHeaders = Readonly<Record<string, string>>;
 
 export interface OutgoingRecord {
   /** Records of one key keep their order and go to one partition; null for records without order. */
-  readonly key: string | null;
+  readonly key: Uint8Array | string | null;
   readonly value: Uint8Array | string;
   readonly headers?: BusHeaders;
 }
@@ -67,6 +67,8 @@ export interface ConsumeOptions {
   readonly topic: string;
   /** Consumers of one group share the partitions; a group begins where its commits end, a new one at the first record. */
   readonly group: string;
+  /** How long to ask for records before asking again, milliseconds; records that are there are never waited with. */
+  readonly pollMs?: number;
   readonly handle: HandleBatch;
 }
 

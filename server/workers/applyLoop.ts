@@ -3,7 +3,6 @@ import { MatyanError } from "../../formats/error.ts";
 import type { IngestMessage } from "../../formats/messages/index.ts";
 import type { BlobStore } from "../blobs/index.ts";
 import type { Store } from "../store/index.ts";
-import type { DropFiles } from "../store/runs.ts";
 import { type ApplyBounds, applyBounds, applyMessages } from "./applyMessages.ts";
 import { estimateBytes } from "./estimate.ts";
 import type { Ingest, Outcome } from "./ingest.ts";
@@ -15,8 +14,6 @@ export interface ApplyLoopOptions {
   readonly round?: ApplyBounds;
   /** Bounds of one transaction. */
   readonly transaction?: ApplyBounds;
-  /** What becomes of the files of deleted runs: by default they are removed with the run. */
-  readonly files?: DropFiles | "later";
 }
 
 export interface ApplyLoopStats {
@@ -66,11 +63,10 @@ interface Segment {
  */
 export class ApplyLoop implements Ingest {
   readonly #store: Store;
-  readonly #blobs: BlobStore;
+  readonly #blobs: BlobStore | undefined;
   readonly #maxQueued: ApplyBounds;
   readonly #round: ApplyBounds;
   readonly #transaction: ApplyBounds;
-  readonly #files: { readonly files?: DropFiles | "later" };
   /** What waits, by run. The order of the map is the order of turns. */
   readonly #runs = new Map<string, Segment[]>();
   /** Submissions that wait for room; each enters the queue when called. */
@@ -90,12 +86,12 @@ export class ApplyLoop implements Ingest {
     lastCommitMs: 0,
   };
 
-  constructor(store: Store, blobs: BlobStore, options: ApplyLoopOptions = {}) {
+  /** @param blobs where the files of deleted runs are removed; without it they are left to whoever reads the outbox. */
+  constructor(store: Store, blobs: BlobStore | undefined, options: ApplyLoopOptions = {}) {
     this.#store = store;
     this.#blobs = blobs;
     this.#maxQueued = options.maxQueued ?? defaultQueue;
     this.#transaction = options.transaction ?? applyBounds;
-    this.#files = options.files === undefined ? {} : { files: options.files };
     this.#round = options.round ?? this.#transaction;
   }
 
@@ -170,7 +166,7 @@ export class ApplyLoop implements Ingest {
           this.#store,
           this.#blobs,
           taken.map(({ submission, place }) => submission.messages[place]!),
-          { bounds: this.#transaction, ...this.#files },
+          { bounds: this.#transaction },
         );
         this.#counts.dropped += dropped;
         this.#counts.repeated += repeated;

@@ -39,7 +39,7 @@ export interface Applied {
 
 export interface ApplyOptions {
   readonly bounds?: ApplyBounds;
-  /** What becomes of the files of deleted runs: by default they are removed with the run. */
+  /** What becomes of the files of deleted runs: by default they are removed with the run, or left to others without `blobs`. */
   readonly files?: DropFiles | "later";
 }
 
@@ -59,7 +59,7 @@ interface Work {
  */
 export async function applyMessages(
   store: Store,
-  blobs: BlobStore,
+  blobs: BlobStore | undefined,
   messages: readonly IngestMessage[],
   options: ApplyOptions = {},
 ): Promise<Applied> {
@@ -99,9 +99,9 @@ class ApplyJob {
   #repeated = 0;
   #commits = 0;
 
-  constructor(store: Store, blobs: BlobStore, count: number, options: ApplyOptions) {
+  constructor(store: Store, blobs: BlobStore | undefined, count: number, options: ApplyOptions) {
     this.#store = store;
-    this.#dropFiles = options.files ?? removeFiles(blobs);
+    this.#dropFiles = options.files ?? (blobs === undefined ? "later" : removeFiles(blobs));
     this.#bounds = options.bounds ?? applyBounds;
     this.#outcomes = new Array<Outcome>(count).fill(applied);
   }

@@ -57,14 +57,14 @@ export class KafkaGroupMember implements Consumer {
   /** Joins the group. @throws MatyanError `io` when that is impossible at all. */
   async start(): Promise<void> {
     const { kafka, warn } = this.#parts;
-    const { topic, group } = this.#options;
+    const { topic, group, pollMs = timing.fetch } = this.#options;
     const consumer = kafka.consumer({
       groupId: group,
       partitionAssigners: [roundRobin],
       sessionTimeout: timing.session,
       heartbeatInterval: timing.heartbeat,
       rebalanceTimeout: timing.rebalance,
-      maxWaitTimeInMs: timing.fetch,
+      maxWaitTimeInMs: Math.max(10, pollMs),
       minBytes: 1,
       maxBytesPerPartition: fetchBytes.partition,
       maxBytes: fetchBytes.all,

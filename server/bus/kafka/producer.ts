@@ -235,7 +235,7 @@ export class KafkaPublisher implements Producer {
 
 function messageOf({ key, value, headers }: OutgoingRecord): Message {
   return {
-    key,
+    key: key === null || typeof key === "string" ? key : Buffer.from(key),
     value:
       typeof value === "string" ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
     ...(headers === undefined ? {} : { headers: { ...headers } }),
@@ -255,7 +255,7 @@ function settle({ submission, place }: Pending, error?: MatyanError): void {
 }
 
 function tooLarge(record: OutgoingRecord, topic: string, bytes: number, limit: number): MatyanError {
-  const name = record.key === null ? "the message" : `the message of run '${record.key.slice(0, 80)}'`;
+  const name = record.key === null ? "a message" : `a message of '${Buffer.from(record.key).toString().slice(0, 80)}'`;
   return new MatyanError("too_large", `${name} has ${bytes} bytes, the topic '${topic}' takes ${limit}`, {
     hint: "Log less at once, or raise max.message.bytes of the topic.",
   });
