@@ -6,7 +6,8 @@ import { readTombstone } from "../store/deletion.ts";
 import { createExperiment, deleteExperiment, type Entity, listEntities, readEntity } from "../store/entities.ts";
 import { ActivityMap } from "./activity.ts";
 import { countOf, isTrue, textOf, textOrNull, timeOrNull } from "./entityJson.ts";
-import { idStatus, missingNamed, named, refusingTakenNames, requireName, updateEntityOf } from "./namedEntity.ts";
+import { missing } from "./errors.ts";
+import { idStatus, named, refusingTakenNames, requireName, updateEntityOf } from "./namedEntity.ts";
 import { noteRoutes } from "./notes.ts";
 import { json } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
@@ -91,7 +92,7 @@ export function experimentRoutes(context: ApiContext): Route[] {
       handle: async (request) => {
         const id = request.param("uuid");
         const fields = await database.snapshot((tx) => readEntity(tx, store, "experiment", id));
-        if (fields === undefined) throw missingNamed("experiment", id);
+        if (fields === undefined) throw missing("experiment", id);
         return json(experimentJson({ id, fields }));
       },
     },
@@ -121,6 +122,8 @@ export function experimentRoutes(context: ApiContext): Route[] {
       handle: async (request) => {
         const id = request.param("uuid");
         await named("experiment", id, () => deleteExperiment(store, id, { now: context.now() }));
+        const payload = mapOf({ experiment_id: id });
+        context.events?.emit({ type: "experiment_deleted", timestamp: context.now(), payload });
         return json(mapOf({ status: "OK" }));
       },
     },
@@ -139,7 +142,7 @@ export function experimentRoutes(context: ApiContext): Route[] {
         const limit = request.query.int("limit", 0);
         const offset = request.query.string("offset");
         const runs = await database.snapshot(async (tx) => {
-          if ((await readEntity(tx, store, "experiment", id)) === undefined) throw missingNamed("experiment", id);
+          if ((await readEntity(tx, store, "experiment", id)) === undefined) throw missing("experiment", id);
           const start = await pageStart(tx, id, offset);
           const found: Value[] = [];
           for await (const row of rowsOf(tx, id)) {
@@ -164,7 +167,7 @@ export function experimentRoutes(context: ApiContext): Route[] {
         const activity = new ActivityMap("hour", request.timezoneOffset);
         let [runs, archived, active] = [0n, 0n, 0n];
         await database.snapshot(async (tx) => {
-          if ((await readEntity(tx, store, "experiment", id)) === undefined) throw missingNamed("experiment", id);
+          if ((await readEntity(tx, store, "experiment", id)) === undefined) throw missing("experiment", id);
           for await (const row of rowsOf(tx, id)) {
             runs++;
             if (row.isArchived) archived++;

@@ -6,7 +6,8 @@ import { addRunTag, removeRunTag, setRunExperiment } from "../store/associations
 import { clearTombstone } from "../store/deletion.ts";
 import { createTag, findExperimentByName, findTagByName, hasEntity } from "../store/entities.ts";
 import { finishRun, requestDelete, resumeRun, updateMeta } from "../store/runs.ts";
-import { missingNamed, requireName } from "./namedEntity.ts";
+import { missing } from "./errors.ts";
+import { requireName } from "./namedEntity.ts";
 import { json, noContent } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { requireRun, requireRuns } from "./runAccess.ts";
@@ -41,6 +42,12 @@ export function runRoutes(context: ApiContext): Route[] {
         for (const hash of part) await work(tx, hash);
       });
     }
+  };
+
+  const tellArchived = (hashes: Iterable<string>, archived: boolean) => {
+    const type = archived ? "run_archived" : "run_unarchived";
+    for (const hash of hashes)
+      context.events?.emit({ type, timestamp: context.now(), payload: mapOf({ run_id: hash, archived }) });
   };
 
   /** Hides the runs, then has them removed behind all that was logged to them. Returns when that is durable. */
@@ -88,6 +95,7 @@ export function runRoutes(context: ApiContext): Route[] {
           await requireRun(tx, store, id);
           await changeRun(tx, id, wanted, now);
         });
+        if (wanted.archived !== undefined) tellArchived([id], wanted.archived);
         return json(mapOf({ id, status: "OK" }));
       },
     },
@@ -139,10 +147,12 @@ export function runRoutes(context: ApiContext): Route[] {
       answer: { description: "Done.", schema: schemas.status },
       errors: [404],
       handle: async (request) => {
-        const fields = mapOf({ is_archived: request.query.bool("archive", true) });
+        const archived = request.query.bool("archive", true);
+        const fields = mapOf({ is_archived: archived });
         const hashes = await readBody(request, hashList);
         const now = context.now();
         await changeRuns(hashes, (tx, hash) => updateMeta(tx, store, hash, fields, now));
+        tellArchived(new Set(hashes), archived);
         return json(mapOf({ status: "OK" }));
       },
     },
@@ -189,7 +199,7 @@ export function runRoutes(context: ApiContext): Route[] {
         const tag = request.param("tag_id");
         await database.transact(async (tx) => {
           await requireRun(tx, store, id);
-          if (!(await hasEntity(tx, store, "tag", tag))) throw missingNamed("tag", tag);
+          if (!(await hasEntity(tx, store, "tag", tag))) throw missing("tag", tag);
           await removeRunTag(tx, store, id, tag);
         });
         return json(mapOf({ id, removed: true, status: "OK" }));

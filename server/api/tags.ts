@@ -3,7 +3,8 @@ import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import { runExperiment, runsOf } from "../store/associations.ts";
 import { createTag, deleteTag, type Entity, listEntities, readEntity, readField } from "../store/entities.ts";
 import { countOf, isTrue, textOf, textOrNull } from "./entityJson.ts";
-import { idStatus, missingNamed, named, refusingTakenNames, requireName, updateEntityOf } from "./namedEntity.ts";
+import { missing } from "./errors.ts";
+import { idStatus, named, refusingTakenNames, requireName, updateEntityOf } from "./namedEntity.ts";
 import { json } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { type RunRow, readRunRows } from "./runRows.ts";
@@ -76,7 +77,7 @@ export function tagRoutes(context: ApiContext): Route[] {
       handle: async (request) => {
         const id = request.param("tag_id");
         const fields = await database.snapshot((tx) => readEntity(tx, store, "tag", id));
-        if (fields === undefined) throw missingNamed("tag", id);
+        if (fields === undefined) throw missing("tag", id);
         return json(tagJson({ id, fields }));
       },
     },
@@ -106,6 +107,7 @@ export function tagRoutes(context: ApiContext): Route[] {
       handle: async (request) => {
         const id = request.param("tag_id");
         await named("tag", id, () => deleteTag(store, id, { now: context.now() }));
+        context.events?.emit({ type: "tag_deleted", timestamp: context.now(), payload: mapOf({ tag_id: id }) });
         return json(null);
       },
     },
@@ -118,7 +120,7 @@ export function tagRoutes(context: ApiContext): Route[] {
       handle: async (request) => {
         const id = request.param("tag_id");
         const runs = await database.snapshot(async (tx) => {
-          if ((await readEntity(tx, store, "tag", id)) === undefined) throw missingNamed("tag", id);
+          if ((await readEntity(tx, store, "tag", id)) === undefined) throw missing("tag", id);
           const names = new Map<string, Promise<Value | undefined>>();
           const experimentOf = async (row: RunRow): Promise<Value> => {
             const experiment = await runExperiment(tx, store, row.hash);
