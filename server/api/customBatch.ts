@@ -8,9 +8,9 @@ import { lastStep, readPoint, type SequenceRef } from "../store/sequences.ts";
 import type { BlobUris } from "./blobUri.ts";
 import { type CustomScope, customScopes, isListScope, itemOf, itemsOf } from "./customItems.ts";
 import { type Choice, totalRange, usedRange, writeValues } from "./customSteps.ts";
-import { notFound } from "./errors.ts";
 import type { ApiRequest } from "./request.ts";
 import type { ApiContext, Route } from "./route.ts";
+import { missingRun } from "./runAccess.ts";
 import { dictionary, list, object, readBody, text } from "./schema.ts";
 import { readChoice } from "./searchCustom.ts";
 import { answerFrames } from "./streams/answer.ts";
@@ -64,7 +64,7 @@ async function handle(
   const hash = request.param("run_id");
   const { store } = context;
   const meta = await store.database.snapshot((tx) => readMeta(tx, store, hash));
-  if (!meta?.has("created_at")) throw notFound(`There is no run '${hash}'.`);
+  if (!meta?.has("created_at")) throw missingRun(hash);
   return answerFrames(request, store, (tx) => frames(tx, context, uris, hash, meta, refs, choice, step));
 }
 

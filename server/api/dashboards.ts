@@ -3,7 +3,7 @@ import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction } from "../kv/index.ts";
 import { createEntity, listEntities, readEntity, readField, updateEntity } from "../store/entities.ts";
 import { isTrue, textOf, textOrNull, timeOrNull } from "./entityJson.ts";
-import { notFound } from "./errors.ts";
+import { missing } from "./errors.ts";
 import { json, noContent } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { object, optional, readBody, text } from "./schema.ts";
@@ -18,7 +18,7 @@ export function dashboardRoutes(context: ApiContext): Route[] {
 
   /** `undefined` fields stand for a dashboard that is not there. */
   const show = async (tx: ReadTransaction, id: string, fields: ValueMap | undefined): Promise<ValueMap> => {
-    if (fields === undefined) throw missing(id);
+    if (fields === undefined) throw missing("dashboard", id);
     const app = textOrNull(fields, "app_id");
     const type = app === null ? undefined : await readField(tx, store, "dashboard_app", app, "type");
     return mapOf({
@@ -83,7 +83,7 @@ export function dashboardRoutes(context: ApiContext): Route[] {
         const id = request.param("dashboard_id");
         const fields = mapOf({ ...(await readBody(request, change)) });
         await database.transact(async (tx) => {
-          if ((await readEntity(tx, store, "dashboard", id)) === undefined) throw missing(id);
+          if ((await readEntity(tx, store, "dashboard", id)) === undefined) throw missing("dashboard", id);
           if (fields.size > 0) await updateEntity(tx, store, "dashboard", id, fields, context.now());
         });
         return json(await read(id));
@@ -99,15 +99,11 @@ export function dashboardRoutes(context: ApiContext): Route[] {
         const id = request.param("dashboard_id");
         const now = context.now();
         await database.transact(async (tx) => {
-          if ((await readEntity(tx, store, "dashboard", id)) === undefined) throw missing(id);
+          if ((await readEntity(tx, store, "dashboard", id)) === undefined) throw missing("dashboard", id);
           await updateEntity(tx, store, "dashboard", id, mapOf({ is_archived: true }), now);
         });
         return noContent();
       },
     },
   ];
-}
-
-function missing(id: string) {
-  return notFound(`There is no dashboard ${id}`);
 }

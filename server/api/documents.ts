@@ -1,7 +1,7 @@
 // Apps (states of the explorers) and reports: records that are made, read, changed and deleted whole. rest-api.md 1.10.
 import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import { createEntity, deleteEntity, hasEntity, listEntities, readEntity, updateEntity } from "../store/entities.ts";
-import { notFound } from "./errors.ts";
+import { missing } from "./errors.ts";
 import type { ApiRequest } from "./request.ts";
 import { json, noContent } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
@@ -28,11 +28,10 @@ export function documentRoutes(context: ApiContext, document: DocumentKind): Rou
   const { store } = context;
   const { database } = store;
   const { kind, path, parameter, title, one, creation, change, schema, show } = document;
-  const missing = (id: string) => notFound(`There is no ${title} ${id}`);
 
   const read = async (request: ApiRequest, id: string): Promise<ValueMap> => {
     const fields = await database.snapshot((tx) => readEntity(tx, store, kind, id));
-    if (fields === undefined) throw missing(id);
+    if (fields === undefined) throw missing(title, id);
     return show(id, fields, request);
   };
 
@@ -84,7 +83,7 @@ export function documentRoutes(context: ApiContext, document: DocumentKind): Rou
         const fields = mapOf({ ...(await readBody(request, change)) });
         const now = context.now();
         await database.transact(async (tx) => {
-          if (!(await hasEntity(tx, store, kind, id))) throw missing(id);
+          if (!(await hasEntity(tx, store, kind, id))) throw missing(title, id);
           if (fields.size > 0) await updateEntity(tx, store, kind, id, fields, now);
         });
         return json(await read(request, id));
@@ -99,7 +98,7 @@ export function documentRoutes(context: ApiContext, document: DocumentKind): Rou
       handle: async (request) => {
         const id = request.param(parameter);
         await database.transact(async (tx) => {
-          if (!(await hasEntity(tx, store, kind, id))) throw missing(id);
+          if (!(await hasEntity(tx, store, kind, id))) throw missing(title, id);
           await deleteEntity(tx, store, kind, id);
         });
         return noContent();

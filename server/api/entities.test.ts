@@ -1,5 +1,6 @@
 // Experiments, tags, notes, dashboards, apps and reports over HTTP.
 import { describe, expect, test } from "bun:test";
+import { readEntity } from "../store/entities.ts";
 import { createRun } from "../store/runs.ts";
 import { openTestApi, type TestApi } from "./testing.ts";
 
@@ -186,9 +187,25 @@ describe("tags", () => {
     await makeRun(api, "r");
     for (const id of ["not-a-uuid", "00000000-0000-4000-8000-000000000000"]) {
       const { status, json } = await ask(api, "DELETE", `/runs/r/tags/${id}`);
-      expect([status, json.detail, json.message]).toEqual([404, "Not Found", `There is no tag ${id}`]);
+      expect([status, json.detail, json.message]).toEqual([404, "Not Found", `There is no tag '${id}'`]);
     }
     expect((await ask(api, "GET", "/tags")).json).toEqual([]);
+  });
+
+  test("a change of nothing changes nothing, and its time neither, but of nothing that is there", async () => {
+    await using api = await openTestApi();
+    for (const kind of ["tag", "experiment"] as const) {
+      const { json: made } = await ask(api, "POST", `/${kind}s`, { name: "x" });
+      api.clock += 10;
+      for (const body of [{}, { name: null }, { name: "" }, { other: 1 }])
+        expect((await ask(api, "PUT", `/${kind}s/${made.id}`, body)).status).toBe(200);
+      const read = () => api.store.database.snapshot((tx) => readEntity(tx, api.store, kind, String(made.id)));
+      expect((await read())?.get("updated_at")).toBe(api.clock - 10);
+      await ask(api, "PUT", `/${kind}s/${made.id}`, { description: "" });
+      expect((await read())?.get("updated_at")).toBe(api.clock);
+      const { status, json } = await ask(api, "PUT", `/${kind}s/nope`, {});
+      expect([status, json.message]).toEqual([404, `There is no ${kind} 'nope'`]);
+    }
   });
 
   test("a deletion answers null and reaches the runs", async () => {

@@ -28,6 +28,11 @@ export function notFound(shown: string): ApiError {
   return new ApiError(404, "Not Found", { shown });
 }
 
+/** As `notFound`, for a record of a kind: "There is no tag 'x'". */
+export function missing(kind: string, id: string): ApiError {
+  return notFound(`There is no ${kind} '${id.slice(0, 200)}'`);
+}
+
 export function badRequest(message: string, shown?: string): ApiError {
   return new ApiError(400, message, shown === undefined ? {} : { shown });
 }

@@ -1,8 +1,8 @@
 // What experiments and tags have in common: names that are unique, and changes that are all or nothing (W18).
 import { MatyanError } from "../../formats/error.ts";
 import { mapOf, type ValueMap } from "../../formats/value.ts";
-import { type NamedKind, updateNamed } from "../store/entities.ts";
-import { type ApiError, badRequest, invalid, notFound, withHint } from "./errors.ts";
+import { hasEntity, type NamedKind, updateNamed } from "../store/entities.ts";
+import { badRequest, invalid, missing, withHint } from "./errors.ts";
 import type { ApiContext } from "./route.ts";
 
 export function idStatus(id: string): ValueMap {
@@ -14,11 +14,7 @@ export function requireName(name: string): void {
   if (name === "") throw invalid("String should have at least 1 character");
 }
 
-export function missingNamed(kind: NamedKind, id: string): ApiError {
-  return notFound(`There is no ${kind} ${id}`);
-}
-
-/** Changes fields and perhaps the name of an experiment or tag, at once or not at all. */
+/** Changes fields and perhaps the name of an experiment or tag, at once or not at all; without either nothing, its time too. */
 export async function updateEntityOf(
   context: ApiContext,
   kind: NamedKind,
@@ -28,6 +24,10 @@ export async function updateEntityOf(
 ): Promise<void> {
   const { store } = context;
   const change = { name: name === "" ? undefined : name, fields };
+  if (change.name === undefined && fields.size === 0) {
+    if (await store.database.snapshot((tx) => hasEntity(tx, store, kind, id))) return;
+    throw missing(kind, id);
+  }
   await named(kind, id, () => refusingTakenNames(() => updateNamed(store, kind, id, change, { now: context.now() })));
 }
 
@@ -36,7 +36,7 @@ export async function named<T>(kind: NamedKind, id: string, work: () => Promise<
   try {
     return await work();
   } catch (error) {
-    if (error instanceof MatyanError && error.code === "not_found") throw missingNamed(kind, id);
+    if (error instanceof MatyanError && error.code === "not_found") throw missing(kind, id);
     throw error;
   }
 }

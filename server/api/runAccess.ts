@@ -2,7 +2,7 @@
 import type { ReadTransaction } from "../kv/index.ts";
 import type { StoreKeys } from "../store/keys.ts";
 import { readMetaFields } from "../store/metaFields.ts";
-import { ApiError, notFound } from "./errors.ts";
+import { ApiError, missing } from "./errors.ts";
 
 /** Whether a run was created. One that is about to be deleted still counts, until it is gone. */
 export async function runExists(tx: ReadTransaction, store: StoreKeys, hash: string): Promise<boolean> {
@@ -15,7 +15,7 @@ export async function requireRun(tx: ReadTransaction, store: StoreKeys, hash: st
 }
 
 export function missingRun(hash: string): ApiError {
-  return notFound(`There is no run '${hash.slice(0, 200)}'`);
+  return missing("run", hash);
 }
 
 /** How many unknown runs an error names. */
