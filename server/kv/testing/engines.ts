@@ -6,9 +6,12 @@ import type { Clock } from "../clock.ts";
 import { openEmbedded } from "../embedded.ts";
 import type { Database, EngineName } from "../index.ts";
 import { openMemory } from "../memory.ts";
+import { missingFoundationDb, newDatabase } from "./foundationdb.ts";
 
 export interface OpenEngine {
   readonly database: Database;
+  /** By how much keys must stay below `limits.keyBytes`: what lies before them where tests share a store. */
+  readonly prefixBytes: number;
   /** Closes the database and removes what it left. */
   dispose(): Promise<void>;
 }
@@ -19,12 +22,20 @@ export interface Engine {
   open(options?: { readonly clock?: Clock }): Promise<OpenEngine>;
 }
 
+const foundationdb: Engine = {
+  name: "foundationdb",
+  async open(options) {
+    const space = await newDatabase(options);
+    return { ...space, dispose: () => space.database.close() };
+  },
+};
+
 export const engines: readonly Engine[] = [
   {
     name: "memory",
     async open(options) {
       const database = await openMemory(options);
-      return { database, dispose: () => database.close() };
+      return { database, prefixBytes: 0, dispose: () => database.close() };
     },
   },
   {
@@ -34,6 +45,7 @@ export const engines: readonly Engine[] = [
       const database = await openEmbedded({ path: join(folder, "store.db"), durability: "full", ...options });
       return {
         database,
+        prefixBytes: 0,
         async dispose() {
           await database.close();
           rmSync(folder, { recursive: true });
@@ -41,13 +53,12 @@ export const engines: readonly Engine[] = [
       };
     },
   },
+  ...(missingFoundationDb === undefined ? [foundationdb] : []),
 ];
 
-console.log(
-  process.env["FDB_CLUSTER_FILE"]
-    ? "key-value contract: foundationdb is left out, this version has no engine for it"
-    : "key-value contract: foundationdb is left out, FDB_CLUSTER_FILE is not set",
-);
+/** Engines that this machine cannot run, and why. */
+export const missingEngines: readonly { readonly name: EngineName; readonly reason: string }[] =
+  missingFoundationDb === undefined ? [] : [{ name: "foundationdb", reason: missingFoundationDb }];
 
 export function newFolder(): string {
   return mkdtempSync(join(tmpdir(), "matyan-kv-"));
