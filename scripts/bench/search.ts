@@ -14,6 +14,7 @@ import { replaceAttrs } from "../../server/store/attrs.ts";
 import { writeContext } from "../../server/store/contexts.ts";
 import type { Store } from "../../server/store/index.ts";
 import { createRun } from "../../server/store/runs.ts";
+import { Extremes, writeStats } from "../../server/store/sequenceStats.ts";
 import { SequenceWriter } from "../../server/store/sequences.ts";
 import { writeTrace } from "../../server/store/traces.ts";
 
@@ -82,6 +83,9 @@ async function fillRuns(store: Store, runs: number): Promise<void> {
         await new SequenceWriter(store, ref).writeFloats(tx, { steps: numbers, values, times });
         const last = { last: values[steps - 1]!, lastStep: BigInt(steps - 1) };
         await writeTrace(tx, store, hash, { contextId: 0, name: ref.name, dtype: "float", ...last });
+        const extremes = new Extremes();
+        for (const value of values) extremes.add(value);
+        writeStats(tx, store, ref, extremes, last);
       }
     });
 }

@@ -13,6 +13,7 @@ import {
   type Step,
 } from "../search/index.ts";
 import { firstFloats } from "../store/floatColumns.ts";
+import { readExtremes } from "../store/sequenceStats.ts";
 import type { ApiRequest } from "./request.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { answerFrames } from "./streams/answer.ts";
@@ -99,14 +100,16 @@ async function runTree(reader: RunReader, run: Run, parts: Parts): Promise<Strea
   });
 }
 
-/** `min` and `max` are null: nothing stored says what they are, and a copy of the last value would be wrong (W11). */
+/** `min` and `max` are of the finite values; null where there is none, and where only reading all points could tell (W11). */
 async function metricTrees({ tx, store }: RunReader, run: Run): Promise<StreamTree[]> {
   const metrics = (await run.traces()).filter(isNumeric);
   const refs = metrics.map(({ contextId, name }) => ({ hash: run.hash, contextId, name }));
   const firsts = await firstFloats(tx, store, refs);
+  const extremes = await readExtremes(tx, store, run.hash, metrics);
   return metrics.map((trace, i) => {
     const last = lastOf(trace);
-    const values = { last, last_step: lastStepOf(trace), first: firsts[i] ?? last, min: null, max: null };
+    const { min = null, max = null } = extremes[i]?.isEmpty ? {} : (extremes[i] ?? {});
+    const values = { last, last_step: lastStepOf(trace), first: firsts[i] ?? last, min, max };
     return treeOf({ name: trace.name, context: trace.context, values: treeOf(values) });
   });
 }

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { mapOf, type Value } from "../../formats/value.ts";
 import { readAttrs } from "../store/attrs.ts";
 import { deleteRun, listRuns, readMeta, readTombstone } from "../store/runs.ts";
+import { readExtremes, rebuildStats, statsKey } from "../store/sequenceStats.ts";
 import { readSequence, writePoint } from "../store/sequences.ts";
 import { collect, contentsOf, failureOf } from "../store/testing.ts";
-import { readTraces } from "../store/traces.ts";
+import { isMetric, readTraces } from "../store/traces.ts";
 import type { RunOutcome } from "./restore.ts";
 import type { EntityOutcome } from "./restoreEntities.ts";
 import {
@@ -348,4 +349,21 @@ test("an archive with entries that nobody knows is restored without them", async
   await appendFile(join(path, "entities.jsonl"), '{"entity_type": "planet", "data": {"id": "x"}}\n');
   expect((await filesIn(path)).has("checksums.json")).toBe(true);
   expect((await restoreInto(await newStack(), path)).runs).toMatchObject({ create: 1 });
+});
+
+test("the extremes of restored metrics are kept", async () => {
+  const stack = await newStack();
+  await restoreInto(stack, await makeArchive([{ hash: one, points: 20 }]));
+  const { store } = stack;
+  const isKept = (name: string) =>
+    store.database.snapshot(
+      async (tx) => (await tx.get(statsKey(store, { hash: one, contextId: 0, name }))) !== undefined,
+    );
+  expect(await isKept("loss")).toBe(true);
+  const told = await store.database.snapshot(async (tx) =>
+    readExtremes(tx, store, one, (await readTraces(tx, store, one)).filter(isMetric)),
+  );
+  const values = (await valuesOf(stack, one, "loss")).filter((value) => typeof value === "number");
+  expect([told[0]?.min, told[0]?.max]).toEqual([Math.min(...values), Math.max(...values)]);
+  expect(await rebuildStats(store, one)).toBe(0);
 });

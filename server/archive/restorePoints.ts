@@ -3,8 +3,10 @@ import type { LineRecord } from "../../formats/archive/types.ts";
 import { MatyanError } from "../../formats/error.ts";
 import type { Value } from "../../formats/value.ts";
 import type { Transaction } from "../kv/index.ts";
+import { numberOf } from "../store/floatColumns.ts";
 import type { Store } from "../store/index.ts";
 import { StagedValue } from "../store/largeValues.ts";
+import { Extremes } from "../store/sequenceStats.ts";
 import { type FloatPoints, type Point, SequenceWriter, stagePoint } from "../store/sequences.ts";
 import { type ArchivedTrace, guessType, isLostObject, readArchivedValue, traceKey } from "./restoreValues.ts";
 import { valueBytes } from "./valueBytes.ts";
@@ -23,6 +25,8 @@ export interface SequenceState {
   /** Undefined when `traces.json` lacks the sequence. */
   readonly trace: ArchivedTrace | undefined;
   lastStep: bigint | undefined;
+  /** Undefined when a step came twice: what it had first is overwritten, and may have been one of them. */
+  extremes: Extremes | undefined;
 }
 
 interface Group {
@@ -51,7 +55,7 @@ export class PointReader {
     this.#hash = hash;
     for (const trace of traces) {
       const { contextId, name, dtype } = trace;
-      this.#states.set(traceKey(contextId, name), { contextId, name, dtype, trace, lastStep: undefined });
+      this.#states.set(traceKey(contextId, name), { contextId, name, dtype, trace, ...empty() });
     }
   }
 
@@ -113,7 +117,7 @@ export class PointReader {
     const key = traceKey(contextId, name);
     let state = this.#states.get(key);
     if (state === undefined) {
-      state = { contextId, name, dtype: guessType(name, value), trace: undefined, lastStep: undefined };
+      state = { contextId, name, dtype: guessType(name, value), trace: undefined, ...empty() };
       this.#states.set(key, state);
     }
     return state;
@@ -121,6 +125,8 @@ export class PointReader {
 
   #accept(state: SequenceState, record: LineRecord): Point | undefined {
     if (state.lastStep === undefined || record.step > state.lastStep) state.lastStep = record.step;
+    else state.extremes = undefined;
+    state.extremes?.add(numberOf(record.value));
     if (typeof record.value === "number") {
       this.#points++;
       return record;
@@ -151,6 +157,10 @@ export class PointReader {
     const value = typeof point.value === "number" ? 9 : Math.min(valueBytes(point.value), stagedBytes);
     return columns * (60 + this.#hash.length + state.name.length * 3) + value;
   }
+}
+
+function empty(): Pick<SequenceState, "lastStep" | "extremes"> {
+  return { lastStep: undefined, extremes: new Extremes() };
 }
 
 /** Stores the large values of a batch, which would not fit into its transaction. */

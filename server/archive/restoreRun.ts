@@ -15,7 +15,8 @@ import {
   writeRestoreJournal,
 } from "../store/restoreJournal.ts";
 import { clearTombstone, deleteRun, writeMeta } from "../store/runs.ts";
-import { writeTrace } from "../store/traces.ts";
+import { writeStats } from "../store/sequenceStats.ts";
+import { isMetric, writeTrace } from "../store/traces.ts";
 import type { ArchivedRun, RunDocuments } from "./archivedRun.ts";
 import { putBlobs } from "./restoreBlobs.ts";
 import { firstJournal, readStoredRun } from "./restoreDecide.ts";
@@ -89,6 +90,7 @@ export async function restoreRun(
       writeBatch(tx, store, run.hash, batch),
     );
   }
+  if (!journal.merged) await writeExtremes(work, run.hash, journal, reader.states);
   const unlisted = [...reader.states].filter((state) => state.trace === undefined).length;
   await complete(work, run.hash, journal, documents, links, [...reader.states].filter(isIncomplete));
   return { points: reader.points, lostObjects: reader.lost, unlisted, ...stored };
@@ -161,6 +163,25 @@ async function clearRemains(work: RunWork, hash: string): Promise<void> {
 /** Sequences whose last step (or all) the archive doesn't say: their points did. */
 function isIncomplete(state: SequenceState): boolean {
   return state.trace === undefined || (state.trace.lastStep === undefined && state.lastStep !== undefined);
+}
+
+/** Of the sequences that are nothing but what the archive says of them. */
+async function writeExtremes(
+  work: RunWork,
+  hash: string,
+  journal: RestoreJournal,
+  states: Iterable<SequenceState>,
+): Promise<void> {
+  const batch = new Batch(committer(work, hash, journal));
+  for (const { contextId, name, dtype, trace, lastStep, extremes } of states) {
+    // Traces of the existing system can end before the highest step, which writers take for the end.
+    const isEnd = lastStep !== undefined && lastStep === (trace?.lastStep ?? lastStep);
+    if (extremes === undefined || !isEnd || !isMetric({ dtype })) continue;
+    await batch.add(150 + hash.length + name.length * 3, async (tx) =>
+      writeStats(tx, work.store, { hash, contextId, name }, extremes, { lastStep, last: trace?.last ?? null }),
+    );
+  }
+  await batch.flush();
 }
 
 /** The last transaction: metadata, links and index, and the journal and tombstone go. */

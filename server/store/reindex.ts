@@ -13,6 +13,7 @@ import { after, indexRange, runRange, type StoreKeys } from "./keys.ts";
 import { scanRunHashes } from "./listing.ts";
 import { recount } from "./namedEntities.ts";
 import { readMeta } from "./runs.ts";
+import { rebuildStats } from "./sequenceStats.ts";
 import { readTraces } from "./traces.ts";
 
 /** Changes of one transaction: each is two keys of up to a few hundred bytes. */
@@ -65,7 +66,7 @@ export interface ReindexOptions {
 }
 
 /**
- * Repairs the whole index run by run: look-ups stay right meanwhile. Then removes entries of runs that are gone and
+ * Repairs the whole index run by run, and reads the metrics whose extremes are not known: look-ups stay right meanwhile. Then removes entries of runs that are gone and
  * entries without a twin, and recounts experiments and tags. Deletes no data. It may be stopped and begun again anywhere.
  */
 export async function reindexStore(
@@ -86,6 +87,7 @@ export async function reindexStore(
         changes += step.changes;
         done = step.done;
       }
+      changes += await rebuildStats(store, hash, signal);
       runs++;
       progress.advance(1);
       options.onRun?.(hash);

@@ -1,6 +1,6 @@
 // What is known of each sequence of a run without reading it: its type and the point processed last (storage.md 2.3).
 
-import { decodeValue, encodeValue } from "../../formats/msgpack.ts";
+import { encodeValue } from "../../formats/msgpack.ts";
 import { unpack } from "../../formats/tuple.ts";
 import type { Value } from "../../formats/value.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
@@ -20,7 +20,7 @@ export interface Trace {
 const objectTypes = new Set(["image", "audio", "text", "distribution", "figure", "logs", "log_records"]);
 
 /** Whether a trace is a metric: its type is none of the object types. "custom" therefore counts as a metric. */
-export function isMetric(trace: Trace): boolean {
+export function isMetric(trace: Pick<Trace, "dtype">): boolean {
   return !objectTypes.has(trace.dtype);
 }
 
@@ -44,23 +44,6 @@ export async function readTraces(tx: ReadTransaction, store: StoreKeys, hash: st
       else if (field === "last_step" && typeof value === "bigint") trace.lastStep = value;
     }
   return traces;
-}
-
-/** Type and last step of each of the sequences of a run, undefined where no whole trace is stored: one wait for all. */
-export async function readTraceHeads(
-  tx: ReadTransaction,
-  store: StoreKeys,
-  hash: string,
-  traces: readonly Pick<Trace, "contextId" | "name">[],
-): Promise<({ readonly dtype: string; readonly lastStep: bigint } | undefined)[]> {
-  const keys = traces.flatMap(({ contextId, name }) =>
-    ["dtype", "last_step"].map((field) => runKey(store, hash, "traces", BigInt(contextId), name, field)),
-  );
-  const found = (await tx.getMany(keys)).map((bytes) => (bytes === undefined ? undefined : decodeValue(bytes)));
-  return traces.map((_, i) => {
-    const [dtype, lastStep] = [found[2 * i], found[2 * i + 1]];
-    return typeof dtype === "string" && typeof lastStep === "bigint" ? { dtype, lastStep } : undefined;
-  });
 }
 
 export interface WriteTraceOptions {

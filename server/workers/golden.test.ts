@@ -104,6 +104,7 @@ const rules: Rule[] = [
       return own?.has(ours.value) ?? false;
     },
   },
+  { name: "extremes", matches: (theirs, ours) => theirs === undefined && runs(ours, "_stats") },
   { name: "applied", matches: (theirs, ours) => theirs === undefined && runs(ours, "_applied") },
   {
     name: "last of the highest step",
@@ -175,6 +176,7 @@ test("the store holds what the recorded one holds, but for the differences that 
   expect(Object.fromEntries(used)).toEqual({
     "step column": 10_483,
     "client time": 9_709,
+    extremes: 96,
     applied: 448,
     "last of the highest step": 2,
     ghost: 1,

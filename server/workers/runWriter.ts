@@ -6,7 +6,7 @@ import type { Transaction } from "../kv/index.ts";
 import { writeContext } from "../store/contexts.ts";
 import type { Store } from "../store/index.ts";
 import type { StagedValue } from "../store/largeValues.ts";
-import { readTraceHeads } from "../store/traces.ts";
+import { readHeads } from "../store/sequenceStats.ts";
 import { logBlob, logParameters } from "./attributes.ts";
 import { logMetric, logObject, logRecord, logTerminalLine } from "./points.ts";
 import { addTag, createRunOf, finishRunOf, removeTag, setProperties } from "./runLife.ts";
@@ -84,12 +84,11 @@ export class RunWriter {
   async flush(): Promise<void> {
     const buffers = [...this.#sequences.values()].flatMap((named) => [...named.values()]);
     if (buffers.length === 0) return;
-    const heads = await readTraceHeads(
+    const heads = await readHeads(
       this.tx,
       this.store,
-      this.hash,
       buffers.map(({ ref }) => ref),
     );
-    for (let i = 0; i < buffers.length; i++) await buffers[i]!.flush(this.tx, heads[i]);
+    for (let i = 0; i < buffers.length; i++) await buffers[i]!.flush(this.tx, heads[i]!);
   }
 }

@@ -3,8 +3,10 @@ import { encodeValue } from "../../formats/msgpack.ts";
 import type { Transaction } from "../kv/index.ts";
 import type { Store } from "../store/index.ts";
 import { StagedValue, type Storable } from "../store/largeValues.ts";
+import type { SequenceHead } from "../store/sequenceStats.ts";
 import { columnPrefix, nextStep, type Point, type SequenceRef, SequenceWriter, stepKey } from "../store/sequences.ts";
 import { type Trace, writeTrace } from "../store/traces.ts";
+import { StatsFold, storedBytes } from "./statsFold.ts";
 
 /** A step as a number where that is exact, which it nearly always is. */
 export type Step = number | bigint;
@@ -41,12 +43,14 @@ export class SequenceBuffer {
   #maxStep: Step | undefined;
   #last: number | undefined;
   #lastAt: Step = 0;
+  readonly #stats: StatsFold;
 
   /** @throws MatyanError `too_large` when the name does not fit into a key. */
   constructor(store: Store, ref: SequenceRef) {
     this.ref = ref;
     this.#store = store;
     this.#writer = new SequenceWriter(store, ref);
+    this.#stats = new StatsFold(store, ref);
   }
 
   /** @throws MatyanError when the value cannot be stored. */
@@ -96,27 +100,35 @@ export class SequenceBuffer {
     return this.#next;
   }
 
-  /** Writes points and trace. `stored` is the trace as this transaction found it. */
-  async flush(tx: Transaction, stored: Pick<Trace, "dtype" | "lastStep"> | undefined): Promise<void> {
+  /** Writes points, trace and extremes. `head` is what this transaction found of them. */
+  async flush(tx: Transaction, head: SequenceHead): Promise<void> {
+    this.#stats.begin(head);
     await this.#writePoints(tx);
     // Only points that came again without a step: all is there.
     if (this.#maxStep === undefined) return;
+    const stored = head.trace;
     const floor = stored?.lastStep;
-    if (floor !== undefined && this.#maxStep < floor) return;
-    const hasLast = this.#last !== undefined && (floor === undefined || this.#lastAt >= floor);
-    const { contextId, name, hash } = this.ref;
-    const trace: Trace = {
-      contextId,
-      name,
-      dtype: this.#dtype,
-      ...(hasLast ? { last: this.#last! } : {}),
-      lastStep: BigInt(this.#maxStep),
-    };
-    await writeTrace(tx, this.#store, hash, trace, { isKnown: stored?.dtype === trace.dtype });
+    const end = { lastStep: floor ?? 0n, last: stored?.last ?? null };
+    if (floor === undefined || this.#maxStep >= floor) {
+      const hasLast = this.#last !== undefined && (floor === undefined || this.#lastAt >= floor);
+      const { contextId, name, hash } = this.ref;
+      const trace: Trace = {
+        contextId,
+        name,
+        dtype: this.#dtype,
+        ...(hasLast ? { last: this.#last! } : {}),
+        lastStep: BigInt(this.#maxStep),
+      };
+      await writeTrace(tx, this.#store, hash, trace, { isKnown: stored?.dtype === trace.dtype });
+      end.lastStep = BigInt(this.#maxStep);
+      if (hasLast) end.last = this.#last!;
+    }
+    this.#stats.finish(tx, end);
   }
 
   async #writePoints(tx: Transaction): Promise<void> {
     if (this.#steps.length > 0) {
+      await this.#stats.foldFloats(tx, this.#steps, this.#values);
       const columns = { steps: this.#steps, values: this.#values, times: this.#times };
       await this.#writer.writeFloats(tx, this.#epochs.length > 0 ? { ...columns, epochs: this.#epochs } : columns);
       this.#steps = [];
@@ -125,6 +137,7 @@ export class SequenceBuffer {
       this.#epochs = [];
     }
     if (this.#others.length > 0) {
+      await this.#stats.foldOthers(tx, this.#others);
       const keepsTime = await this.#repeated(tx, this.#others);
       await this.#writer.write(
         tx,
@@ -149,7 +162,7 @@ export class SequenceBuffer {
     const stored = await tx.getMany(points.map(({ step }) => stepKey(prefix, step)));
     const seen = new Map<Step, Uint8Array>();
     return points.map(({ step, value, isClientTime }, i) => {
-      const bytes = value instanceof StagedValue ? value.pointer.encode() : encodeValue(value);
+      const bytes = storedBytes(value);
       const before = seen.get(step) ?? stored[i];
       seen.set(step, bytes);
       return !isClientTime && before !== undefined && Buffer.compare(before, bytes) === 0;

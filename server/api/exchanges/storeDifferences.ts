@@ -40,6 +40,7 @@ export const storeRules: readonly StoreRule[] = [
       typeof ours?.value === "number" &&
       Math.abs(ours.value - Number(theirs!.value)) < 1,
   },
+  { name: "extremes", isRight: (theirs, ours) => theirs === undefined && at(ours, "runs", undefined, "_stats") },
   { name: "applied", isRight: (theirs, ours) => theirs === undefined && at(ours, "runs", undefined, "_applied") },
   {
     name: "last of the highest step",

@@ -1,7 +1,7 @@
 // What ours answers other than recorded: what a run, a metric or an object shows in a stream.
 import { type Amendment, eachMap, queryOf, set } from "./amendment.ts";
 import { type Facts, listAt, mapAt } from "./facts.ts";
-import { Expectation, Floats, type Node, readable } from "./nodes.ts";
+import { Floats, type Node, readable } from "./nodes.ts";
 
 export const streamDifferences: readonly Amendment[] = [
   {
@@ -40,8 +40,8 @@ export const streamDifferences: readonly Amendment[] = [
           if (values?.has("first") !== true || points === undefined) continue;
           const all = points.map(({ value }) => value);
           values.set("first", all[0]!);
-          values.set("min", nullOr(Math.min(...all)));
-          values.set("max", nullOr(Math.max(...all)));
+          values.set("min", Math.min(...all));
+          values.set("max", Math.max(...all));
           found = true;
         }
       return found;
@@ -166,11 +166,6 @@ export const streamDifferences: readonly Amendment[] = [
 
 function missingBlob(token: Node): string | undefined {
   return typeof token === "string" && token.startsWith("gAAAA") ? readable(token) : undefined;
-}
-
-/** The true value, or null for what would cost too much to find out. */
-function nullOr(value: number): Expectation {
-  return new Expectation(`null or ${value}`, (ours) => ours === null || ours === value);
 }
 
 /** The x metric at those steps of a metric where it has a value. */
