@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { BlobStore } from "./blobs/index.ts";
 import type { Bus } from "./bus/index.ts";
 import { BusEvents } from "./clusterEvents.ts";
-import { BusIngest } from "./clusterIngest.ts";
 import type { Config } from "./config.ts";
 import { readSecret } from "./frontier/index.ts";
 import type { CheckedParts } from "./health.ts";
@@ -13,6 +12,7 @@ import type { Store } from "./store/index.ts";
 import { within } from "./within.ts";
 import { ApplyLoop } from "./workers/apply.ts";
 import type { Ingest } from "./workers/ingest.ts";
+import { PublishIngest } from "./workers/publish.ts";
 
 export type Role = "all" | "api" | "frontier";
 
@@ -65,7 +65,7 @@ export async function openServeParts(
   if (bus !== undefined) undo.defer(async () => void (await within(bus.bus.close(), patience)));
   const events = role === "frontier" || bus === undefined ? undefined : eventsOn(bus, warn);
   const loop = bus === undefined ? new ApplyLoop(stack!.store, blobs) : undefined;
-  const ingest = loop ?? new BusIngest(bus!.bus.producer, config.kafka!.topics.ingestion);
+  const ingest = loop ?? new PublishIngest(bus!.bus.producer, config.kafka!.topics.ingestion);
   const resources = undo.move();
   return {
     store: stack?.store,

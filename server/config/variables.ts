@@ -162,7 +162,7 @@ const foundationdb = {
     roles: withStore,
     about: "Path of the cluster file. Set, it chooses cluster mode.",
   }),
-  FDB_API_VERSION: variable(kinds.integer(200, 10_000), 730, {
+  FDB_API_VERSION: variable(kinds.integer(700, 730), 730, {
     group: "foundationdb",
     roles: withStore,
     about: "Version of the client API.",
