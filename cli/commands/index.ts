@@ -20,6 +20,7 @@ export const families: Readonly<Record<string, string>> = {
   artifacts: "Files of runs: store them, list them, get them.",
   runs: "List, show and plot the runs of the store.",
   ui: "The web UI.",
+  worker: "The workers of a cluster.",
 };
 
 export const commands: readonly CommandEntry[] = [
@@ -37,6 +38,36 @@ export const commands: readonly CommandEntry[] = [
     group: "Serve",
     hidden: true,
     load: async () => (await import("./serve.ts")).define,
+  },
+  {
+    path: ["worker", "ingest"],
+    usage: "",
+    summary: "store the messages of Kafka, as one of a cluster's workers",
+    group: "Serve",
+    load: async () => (await import("./worker.ts")).defineIngest,
+  },
+  {
+    path: ["worker", "control"],
+    usage: "",
+    summary: "remove the files of deleted runs, as one of a cluster's workers",
+    group: "Serve",
+    load: async () => (await import("./worker.ts")).defineControl,
+  },
+  {
+    path: ["ingest-worker"],
+    usage: "",
+    summary: "the same as worker ingest",
+    group: "Serve",
+    hidden: true,
+    load: async () => (await import("./worker.ts")).defineIngest,
+  },
+  {
+    path: ["control-worker"],
+    usage: "",
+    summary: "the same as worker control",
+    group: "Serve",
+    hidden: true,
+    load: async () => (await import("./worker.ts")).defineControl,
   },
   {
     path: ["ui", "install"],

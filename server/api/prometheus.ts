@@ -23,6 +23,21 @@ export class Registry {
     this.#add(new Reading("gauge", name, help, read));
   }
 
+  /** As `gauge`, a series for each of what is read. */
+  gauges(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: () => Iterable<readonly [Labels, number]>,
+  ): void {
+    this.#add({
+      write: (lines) => {
+        head(lines, "gauge", name, help);
+        for (const [labels, value] of read()) lines.push(`${name}${labelText(labelNames, labels)} ${value}`);
+      },
+    });
+  }
+
   /** As `gauge`, for what only grows. */
   readCounter(name: string, help: string, read: () => number): void {
     this.#add(new Reading("counter", name, help, read));

@@ -76,9 +76,9 @@ function saslOptions({ mechanism, username, password }: KafkaSasl): SASLOptions 
   }
 }
 
-/** Single answers that the library tries again are no news; nor is that we give up in time, and begin anew as we do. */
-function isWorthTelling({ namespace, level, log: { message } }: LogEntry): boolean {
-  if (level > logLevel.ERROR && namespace === "Connection") return false;
+/** Single answers that are tried again or thrown are no news; nor is that we give up in time, and begin anew as we do. */
+function isWorthTelling({ namespace, log: { message } }: LogEntry): boolean {
+  if (namespace === "Connection" && message.startsWith("Response ")) return false;
   return !message.startsWith("Limiting retries for the idempotent producer");
 }
 

@@ -6,6 +6,8 @@ export interface ControlMetrics {
   processed(type: string): void;
   /** One of the existing kinds: `validation`, `blob_storage`. */
   failed(kind: "validation" | "blob_storage"): void;
+  /** An event that went to the dead letters. */
+  refused(): void;
   retried(): void;
   /** Seconds that an event took, attempts and pauses included. */
   took(seconds: number): void;
@@ -16,6 +18,7 @@ export const noControlMetrics: ControlMetrics = {
   consumed: () => undefined,
   processed: () => undefined,
   failed: () => undefined,
+  refused: () => undefined,
   retried: () => undefined,
   took: () => undefined,
   filesDeleted: () => undefined,

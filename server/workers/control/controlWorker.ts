@@ -90,6 +90,7 @@ export class ControlWorker {
       const failure = await this.#work(record, turn.signal);
       if (failure !== undefined) {
         this.#warn(`${topic}/${partition} ${record.offset} goes to the dead letters: ${failure.message}`);
+        this.#metrics.refused();
         const origin = { topic, partition, group: controlGroup };
         await this.#patiently(turn.signal, Number.POSITIVE_INFINITY, () =>
           sendDeadLetters(this.#options.bus, origin, [{ record, error: failure }], this.#now()),
