@@ -63,12 +63,15 @@ class Shell {
   readonly #context: ApiContext;
   readonly #cors: Cors;
   readonly #log: RequestLog;
+  /** Paths as they are counted: `/api/v1/rest/runs/{run_id}/info/`. */
+  readonly #templates: ReadonlyMap<Route, string>;
   readonly #paths: readonly { readonly pattern: RegExp; readonly method: Method }[];
 
   constructor(context: ApiContext, routes: readonly Route[]) {
     this.#context = context;
     this.#cors = new Cors(context.config.corsOrigins);
     this.#log = new RequestLog(context.log, context.config.logLevel, context.now);
+    this.#templates = new Map(routes.map((route) => [route, `${pathOf(route)}/`.replace(/:(\w+)/g, "{$1}")]));
     this.#paths = routes.map((route) => ({ pattern: patternOf(pathOf(route)), method: route.method }));
   }
 
@@ -122,8 +125,8 @@ class Shell {
     const { status, headers } = response;
     headers.set("x-request-id", requestId);
     this.#cors.mark(request, headers);
-    const template = route === undefined ? unmatchedPath : `${pathOf(route)}/`.replace(/:(\w+)/g, "{$1}");
-    this.#context.metrics.request(request.method, template, status, milliseconds / 1_000);
+    const template = route && this.#templates.get(route);
+    this.#context.metrics.request(request.method, template ?? unmatchedPath, status, milliseconds / 1_000);
     const path = pathnameOf(request.url);
     this.#log.request({ method: request.method, path, status, milliseconds, requestId }, failure);
     return response;

@@ -2,7 +2,7 @@
 import { isMap, mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import { listEntities } from "../store/entities.ts";
 import { lookupActive, lookupArchived, lookupCreated } from "../store/indexes.ts";
-import { projectDefaults, readProjectSettings, writeProjectSettings } from "../store/project.ts";
+import { readProjectName, readProjectSettings, writeProjectSettings } from "../store/project.ts";
 import { ActivityMap } from "./activity.ts";
 import { textOrNull } from "./entityJson.ts";
 import { ProjectParams } from "./projectParams.ts";
@@ -11,6 +11,7 @@ import type { ApiContext, Route } from "./route.ts";
 import { dictionary, list, object, readBody, text } from "./schema.ts";
 import { schemas } from "./schemas.ts";
 import { sequenceTypes } from "./sequenceTypes.ts";
+import { SharedRead } from "./sharedRead.ts";
 
 const pins = object({ sequences: list(object({ name: text, context: dictionary })) });
 
@@ -18,6 +19,7 @@ export function projectRoutes(context: ApiContext): Route[] {
   const { store } = context;
   const { database } = store;
   const params = new ProjectParams(store);
+  const named = new SharedRead(() => database.snapshot((tx) => readProjectName(tx, store)));
 
   return [
     {
@@ -26,12 +28,12 @@ export function projectRoutes(context: ApiContext): Route[] {
       summary: "What the project is called",
       answer: { description: "The project.", schema: schemas.project },
       handle: async () => {
-        const settings = await database.snapshot((tx) => readProjectSettings(tx, store));
+        const { name, description } = await named.read();
         return json(
           mapOf({
-            name: textOrNull(settings, "name") ?? projectDefaults.name,
+            name,
             path: "",
-            description: textOrNull(settings, "description") ?? projectDefaults.description,
+            description,
             telemetry_enabled: 0n,
             warn_index: false,
             warn_runs: false,

@@ -27,6 +27,23 @@ export async function readProjectSettings(tx: ReadTransaction, store: StoreKeys)
   return settings;
 }
 
+/** What the project is called, with defaults: the cheap part of the settings, since every page of the UI asks for it. */
+export async function readProjectName(
+  tx: ReadTransaction,
+  store: StoreKeys,
+): Promise<{ readonly name: string; readonly description: string }> {
+  const owner = { dir: store.dirs.system };
+  const keys = ["name", "description"].map((setting) => systemKey(store, "project", setting, leaf));
+  const stored = await tx.getMany(keys);
+  const text = async (i: number, fallback: string) => {
+    const bytes = stored[i];
+    const value = bytes === undefined ? undefined : await loadStored(tx, owner, keys[i]!, bytes);
+    return typeof value === "string" ? value : fallback;
+  };
+  const { name, description } = projectDefaults;
+  return { name: await text(0, name), description: await text(1, description) };
+}
+
 /** Writes the given settings; others stay. `pinned_sequences` is a list of `{name, context}` maps and is replaced whole. */
 export async function writeProjectSettings(tx: Transaction, store: StoreKeys, settings: ValueMap): Promise<void> {
   const values = await openValues(tx, { dir: store.dirs.system });
