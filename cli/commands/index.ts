@@ -17,6 +17,7 @@ export interface CommandEntry {
 /** What the first word of a two-word command stands for. */
 export const families: Readonly<Record<string, string>> = {
   convert: "Make archives of other tools' logs.",
+  dlq: "Messages that a cluster's workers could not apply.",
   artifacts: "Files of runs: store them, list them, get them.",
   runs: "List, show and plot the runs of the store.",
   ui: "The web UI.",
@@ -38,6 +39,13 @@ export const commands: readonly CommandEntry[] = [
     group: "Serve",
     hidden: true,
     load: async () => (await import("./serve.ts")).define,
+  },
+  {
+    path: ["frontier"],
+    usage: "",
+    summary: "run the part of the server that clients log to, alone",
+    group: "Serve",
+    load: async () => (await import("./frontier.ts")).define,
   },
   {
     path: ["worker", "ingest"],
@@ -161,10 +169,52 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./backup.ts")).define,
   },
   {
+    path: ["dlq", "ls"],
+    usage: "",
+    summary: "list the messages that workers could not apply",
+    group: "Keep them safe",
+    load: async () => (await import("./dlq.ts")).defineList,
+  },
+  {
+    path: ["dlq", "show"],
+    usage: "ID",
+    summary: "show one of them, with the reason",
+    group: "Keep them safe",
+    load: async () => (await import("./dlq.ts")).defineShow,
+  },
+  {
+    path: ["dlq", "retry"],
+    usage: "[ID...]",
+    summary: "put them on their topic again, once",
+    group: "Keep them safe",
+    load: async () => (await import("./dlq.ts")).defineRetry,
+  },
+  {
+    path: ["dlq", "drop"],
+    usage: "[ID...]",
+    summary: "note that nothing is to be done about them",
+    group: "Keep them safe",
+    load: async () => (await import("./dlq.ts")).defineDrop,
+  },
+  {
     path: ["inspect"],
     usage: "[DIRECTORY]",
     summary: "print the store's keys and values, decoded",
     group: "Look under the hood",
     load: async () => (await import("./inspect.ts")).define,
+  },
+  {
+    path: ["config", "check"],
+    usage: "",
+    summary: "say whether services can start with the settings, and in production",
+    group: "Look under the hood",
+    load: async () => (await import("./config-check.ts")).define,
+  },
+  {
+    path: ["config"],
+    usage: "",
+    summary: "print the settings in effect, and where each comes from",
+    group: "Look under the hood",
+    load: async () => (await import("./config.ts")).define,
   },
 ];

@@ -44,7 +44,7 @@ export const define: Define = (command) => {
     .action(execute<[], Options>(serve));
 };
 
-async function serve({ out, signal }: Context, options: Options & CommonOptions): Promise<void> {
+export async function serve({ out, signal }: Context, options: Options & CommonOptions): Promise<void> {
   const { role } = options;
   const configuration = new Configuration(
     processSources({
