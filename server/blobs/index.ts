@@ -65,6 +65,7 @@ export interface PresignedPut {
 /**
  * Keys are well-formed Unicode of 1 to `maxBlobKeyBytes` bytes, compared byte by byte; `/` has no meaning but in
  * listings by prefix, so `a` and `a/b` may both exist. Conventionally a run's blobs start with `<run hash>/`.
+ * Object stores hold no keys with a segment `.` or `..`, nor what their service can't name: `put` refuses those.
  * Every method throws MatyanError `usage` for a key that isn't one, and `io` when the engine refuses: its text names
  * the place and the key, its hint the way out, and no secret is in either. What a disturbance of the network or the
  * service breaks is tried again for some seconds first.

@@ -27,6 +27,8 @@ export interface ObjectService {
   readonly engine: BlobEngineName;
   readonly place: BlobPlace;
   refusalOf(error: unknown): Refusal;
+  /** What in the key the service can't have, if anything. */
+  refuses(key: string): string | undefined;
   /** Where the bytes of one put go; errors of its parts are the service's. */
   target(key: string, contentType: string): PartTarget;
   open: ObjectSource["open"];
@@ -77,7 +79,7 @@ export class ObjectBlobs implements BlobStore {
   }
 
   async put(key: string, source: BlobSource, { contentType }: BlobPutOptions = {}): Promise<void> {
-    checkBlobKey(key);
+    this.#checkNewKey(key);
     const target = this.#service.target(key, contentType || "application/octet-stream");
     const named = <T>(work: () => Promise<T>) => this.#named("write", key, work);
     // The source's own errors are passed on as they are.
@@ -98,11 +100,13 @@ export class ObjectBlobs implements BlobStore {
   async get(key: string, { range }: BlobGetOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
     checkBlobKey(key);
     if (range !== undefined) checkRange(range);
+    if (this.#faultOf(key) !== undefined) return undefined;
     return readObject(this.#source, key, range ?? { start: 0 });
   }
 
   async head(key: string): Promise<BlobInfo | undefined> {
     checkBlobKey(key);
+    if (this.#faultOf(key) !== undefined) return undefined;
     return this.#named("read", key, () => this.#service.head(key));
   }
 
@@ -117,6 +121,7 @@ export class ObjectBlobs implements BlobStore {
 
   async delete(key: string): Promise<void> {
     checkBlobKey(key);
+    if (this.#faultOf(key) !== undefined) return;
     await this.#named("delete", key, () => this.#service.delete(key));
   }
 
@@ -142,8 +147,9 @@ export class ObjectBlobs implements BlobStore {
     tally: DeletionTally,
   ): AsyncGenerator<string> {
     for await (const group of groupsOf(keys, deletesPerRequest)) {
-      yield* group.filter((key) => !fitsXml(key));
-      await this.#deleteGroup(group.filter(fitsXml), send, tally);
+      const named = (key: string) => fitsXml(key) && this.#faultOf(key) === undefined;
+      yield* group.filter((key) => !named(key));
+      await this.#deleteGroup(group.filter(named), send, tally);
     }
   }
 
@@ -179,7 +185,7 @@ export class ObjectBlobs implements BlobStore {
   }
 
   readonly presignPut = async (key: string, options: PresignOptions): Promise<PresignedPut> => {
-    checkBlobKey(key);
+    this.#checkNewKey(key);
     return this.#named("sign an upload of", key, () => this.#service.presign(key, options));
   };
 
@@ -202,6 +208,21 @@ export class ObjectBlobs implements BlobStore {
 
   async close(): Promise<void> {
     this.#service.close();
+  }
+
+  /** Why the service can hold no blob of this key: where URLs are made of it, `.` and `..` lead to other keys. */
+  #faultOf(key: string): string | undefined {
+    const segments = key.split("/");
+    return segments.includes(".") || segments.includes("..") ? "a segment '.' or '..'" : this.#service.refuses(key);
+  }
+
+  #checkNewKey(key: string): void {
+    checkBlobKey(key);
+    const fault = this.#faultOf(key);
+    if (fault === undefined) return;
+    throw new MatyanError("usage", `the blob key '${key.slice(0, 80)}' has ${fault}, which ${this.engine} can't hold`, {
+      hint: "Give the artifact another name.",
+    });
   }
 
   async #named<T>(verb: string, key: string | undefined, work: () => Promise<T>): Promise<T> {

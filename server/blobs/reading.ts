@@ -105,11 +105,13 @@ async function* readOn(
     end = Math.min(range.end ?? opened.size, opened.size);
     version = opened.version;
   } else {
+    let isWanted = false;
     try {
       yield* window.chunks;
-    } catch (error) {
-      opened.stop();
-      throw error;
+      isWanted = true;
+    } finally {
+      // A reader that leaves here takes no connection along.
+      if (!isWanted) opened.stop();
     }
   }
   for (let broken = 0; ; ) {

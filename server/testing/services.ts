@@ -1,7 +1,7 @@
 // Real servers for tests: scripts/services starts them when `scripts/test --services` asked for them.
 import { fileURLToPath } from "node:url";
 
-export type ServiceName = "kafka" | "s3" | "gcs" | "azure";
+export type ServiceName = "kafka" | "s3" | "s3-memory" | "gcs" | "azure";
 
 /**
  * The address of a server on loopback that runs until somebody stops it; undefined when tests without services were asked

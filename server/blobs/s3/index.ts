@@ -48,6 +48,8 @@ class S3Service implements ObjectService {
     return s3Refusal(error);
   }
 
+  refuses(): undefined {}
+
   target(key: string, contentType: string): PartTarget {
     return this.#uploads.target(key, contentType);
   }
