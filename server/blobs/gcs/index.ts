@@ -1,5 +1,5 @@
 // Blobs as objects of a bucket in Google Cloud Storage, or in an emulator of it.
-import type { Bucket, File, Storage, StorageOptions } from "@google-cloud/storage";
+import type { Bucket, Storage, StorageOptions } from "@google-cloud/storage";
 import type { GcsSettings } from "../../config/engines.ts";
 import type { BlobEntry, BlobInfo, BlobStore, PresignedPut, PresignOptions } from "../index.ts";
 import { ObjectBlobs, type ObjectService } from "../objects.ts";
@@ -7,6 +7,7 @@ import type { PartTarget } from "../parts.ts";
 import type { OpenedObject } from "../reading.ts";
 import type { BlobPlace, Refusal } from "../refusal.ts";
 import { gcsClient, gcsPlace, gcsRefusal } from "./client.ts";
+import { openMedia } from "./media.ts";
 import { gcsTarget } from "./uploads.ts";
 
 /** The bucket is looked for by `check`, not here. `options` are the SDK's: another endpoint, other credentials. */
@@ -46,9 +47,10 @@ class GcsService implements ObjectService {
     end: number | undefined,
     version: string | undefined,
   ): Promise<OpenedObject | "missing" | "changed" | "beyond"> {
-    const file = this.#bucket.file(key, version === undefined ? {} : { generation: version });
+    const { bucket, emulatorHost } = this.#settings;
+    const authorized = emulatorHost === undefined;
     try {
-      return await openFile(file, start, end);
+      return await openMedia(this.#storage, { bucket, key, start, end, generation: version, authorized });
     } catch (error) {
       const { status } = gcsRefusal(error);
       if (status === 416) return "beyond";
@@ -140,21 +142,4 @@ class GcsService implements ObjectService {
   }
 
   close(): void {}
-}
-
-/** Resolves with the answer's head; the body is read as the caller asks for it. */
-function openFile(file: File, start: number, end: number | undefined): Promise<OpenedObject> {
-  // The range is inclusive here. Stored bytes are given as they are, whatever their encoding says.
-  const body = file.createReadStream({ start, ...(end === undefined ? {} : { end: end - 1 }), decompress: false });
-  return new Promise((resolve, reject) => {
-    body.once("error", reject);
-    body.once("response", ({ headers, statusCode }: { headers: Record<string, string>; statusCode?: number }) => {
-      const total = /\/(\d+)$/.exec(headers["content-range"] ?? "")?.[1];
-      if (statusCode !== undefined && statusCode >= 300) return;
-      const size = Number(total ?? headers["content-length"] ?? 0);
-      resolve({ size, version: headers["x-goog-generation"] ?? "", body, stop: () => body.destroy() });
-    });
-    // The request is made when the stream is first read.
-    body.read(0);
-  });
 }
