@@ -126,7 +126,7 @@ test("a missing command prints help on stderr and is wrong usage", async () => {
 test("slips of the pen are wrong usage and name what was probably meant", async () => {
   const cases: [string[], string][] = [
     [["restor"], "Did you mean 'matyan restore'?"],
-    [["ls"], "Did you mean 'matyan runs ls' or 'matyan artifacts ls'?"],
+    [["ls"], "Did you mean 'matyan runs ls' or 'matyan artifacts ls'"],
     [["runs", "list"], "Did you mean 'matyan runs ls'?"],
     [["runs", "ls", "--experimnt", "x"], "--experiment"],
     [["runs", "ls", "--sort", "naem"], "Did you mean name?"],
@@ -148,6 +148,12 @@ test("slips of the pen are wrong usage and name what was probably meant", async 
     expect(json.code).toBe(2);
     expect(JSON.parse(json.err).error.code).toBe("usage");
   }
+});
+
+test("a name in an error cannot move the cursor", async () => {
+  const { err } = await matyan(["runs", "ls", "--experiment", "a\u001b[2Jb"]);
+  expect(err).toContain("'a\\x1b[2Jb'");
+  expect(err).not.toContain("\u001b[2J");
 });
 
 test("--version prints the version alone", async () => {

@@ -8,6 +8,7 @@ import { type CommandEntry, commands, families } from "./commands/index.ts";
 import { createOutput, type Output } from "./output.ts";
 import { addCommonOptions, commonFlags, exitCodes, reportError } from "./runtime.ts";
 import { familyHelp, topHelp } from "./ui/help.ts";
+import { fillParagraphs, helpColumns } from "./ui/helpText.ts";
 
 /** Help asked for goes to stdout and is a success; help instead of a missing command goes to stderr and is not. */
 function showHelp(text: string, asked: boolean, out: Output): number {
@@ -46,11 +47,13 @@ async function runCommand(entry: CommandEntry, args: readonly string[], out: Out
   const [{ Command, CommanderError }, define] = await Promise.all([import("commander"), entry.load()]);
   const name = `matyan ${entry.path.join(" ")}`;
   const summary = entry.summary.charAt(0).toUpperCase() + entry.summary.slice(1);
+  const columns = helpColumns(out.terminal.stdout ? out.columns : undefined);
   const command = new Command(name)
     .description(`${summary}.`)
     .exitOverride()
     .configureOutput({
-      writeOut: out.raw,
+      writeOut: (text) => out.raw(fillParagraphs(text, columns)),
+      getOutHelpWidth: () => columns,
       writeErr: out.rawError,
       // The error is thrown as well, and printed like every other one.
       outputError: () => undefined,

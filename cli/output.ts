@@ -4,6 +4,7 @@ import type { TerminalSettings } from "../server/config.ts";
 import { toJsonText } from "./json.ts";
 import type { CommonOptions } from "./runtime.ts";
 import { createStyle, type Style } from "./ui/style.ts";
+import { safeLines } from "./ui/text.ts";
 
 export interface Output {
   readonly json: boolean;
@@ -29,10 +30,11 @@ export interface Output {
   record(document: object): void;
   /** Text that goes to stdout as it is, whatever the options: help, CSV, JSON lines made elsewhere. */
   raw(text: string): void;
-  /** A line on stderr, whatever the options. */
+  /** A line on stderr, whatever the options. What could move the cursor in it (names of files and runs) is escaped. */
   warn(text: string): void;
   /** Text that goes to stderr as it is. */
   rawError(text: string): void;
+  /** An error on stderr: message and hint, or one JSON object with `--json`. Escapes as `warn` does. */
   error(message: string, details: { code: string; hint?: string | undefined; stack?: string | undefined }): void;
   /** Writes out what is held back. Commands need not call it: it is called at their end. */
   flush(): void;
@@ -116,12 +118,12 @@ export function createOutput(options: CommonOptions, settings: TerminalSettings)
       if (json) toStdout(`${toJsonText(document)}\n`);
     },
     raw: toStdout,
-    warn: (text) => toStderr(`${errorStyle.yellow("warning:")} ${text}\n`),
+    warn: (text) => toStderr(`${errorStyle.yellow("warning:")} ${safeLines(text)}\n`),
     rawError: toStderr,
     error: (message, { code, hint, stack }) => {
       if (json) return toStderr(`${toJsonText({ error: { code, message, hint, stack } })}\n`);
       toStderr(
-        `${errorStyle.red("error:")} ${message}\n${hint ? `${hint}\n` : ""}${stack ? `${errorStyle.dim(stack)}\n` : ""}`,
+        `${errorStyle.red("error:")} ${safeLines(message)}\n${hint ? `${safeLines(hint)}\n` : ""}${stack ? `${errorStyle.dim(stack)}\n` : ""}`,
       );
     },
     flush,

@@ -30,12 +30,17 @@ export type Define = (command: Command) => void;
 /** The options that all commands share; they may also be typed before the command. */
 export const commonFlags = { plain: ["--json", "--quiet", "-q", "--debug"], valued: ["--data"] } as const;
 
+/** Listed apart in a command's help, behind what is its own. */
+const commonGroup = "Options of all commands:";
+
 export function addCommonOptions(command: Command): void {
   command
+    .optionsGroup(commonGroup)
     .option("--json", "print machine-readable JSON on stdout")
     .option("-q, --quiet", "print only errors and results asked for")
-    .option("--data <dir>", `folder of the embedded store (default: $MATYAN_DATA, else ./.matyan)`)
+    .option("--data <dir>", "folder of the embedded store (default: $MATYAN_DATA, else ./.matyan)")
     .option("--debug", "print stack traces of errors")
+    .helpOption("-h, --help", "print this help")
     .addHelpText("after", `\n${exitHelp}`);
 }
 

@@ -1,7 +1,9 @@
-// matyan convert tensorboard: makes an archive of a folder of TensorBoard logs and says what it did and what it could not do.
+// `matyan convert tensorboard`: makes an archive of a folder of TensorBoard logs and says what it did and what it could not do.
 import { type ConvertReport, convertTensorboard, type RunReport } from "../../server/archive/tensorboard/convert.ts";
 import type { Output } from "../output.ts";
 import { type Define, examples, execute } from "../runtime.ts";
+import { counted, groupDigits } from "../ui/numbers.ts";
+import { safeText } from "../ui/text.ts";
 import { countBetween } from "./options.ts";
 
 interface Options {
@@ -62,40 +64,33 @@ function warningsOf({ runs, unreadable }: ConvertReport): string[] {
   for (const run of runs) {
     for (const { path, skipped, losses, lostBytes } of run.files) {
       for (const { offset, bytes, reason } of skipped.slice(0, listedPerFile))
-        warnings.push(`${path}: ${reason} at byte ${number(offset)}; ${count(bytes, "byte")} skipped`);
+        warnings.push(`${path}: ${reason} at byte ${groupDigits(offset)}; ${counted(bytes, "byte")} skipped`);
       if (losses > listedPerFile)
         warnings.push(
-          `${path}: ${number(losses - listedPerFile)} more damaged places; ${count(lostBytes, "byte")} skipped in all`,
+          `${path}: ${groupDigits(losses - listedPerFile)} more damaged places; ${counted(lostBytes, "byte")} skipped in all`,
         );
     }
-    for (const [kind, times] of Object.entries(run.notes)) warnings.push(`${run.name}: ${kind} (${number(times)})`);
+    for (const [kind, times] of Object.entries(run.notes))
+      warnings.push(`${run.name}: ${kind} (${groupDigits(times)})`);
   }
   return warnings;
 }
 
 function printReport(out: Output, { archive, runs, totals }: ConvertReport): void {
-  for (const run of runs) out.info(describeRun(run));
+  for (const run of runs) out.info(safeText(describeRun(run)));
   out.info(
-    `${count(totals.runs, "run")}: ${count(totals.records, "record")}, ${count(totals.traces, "trace")}, ${count(totals.blobs, "blob")} ` +
-      `from ${count(totals.files, "file")} of ${count(totals.bytes, "byte")}${totals.losses > 0 ? `; ${count(totals.losses, "damaged place")}` : ""}`,
+    `${counted(totals.runs, "run")}: ${counted(totals.records, "record")}, ${counted(totals.traces, "trace")}, ${counted(totals.blobs, "blob")} ` +
+      `from ${counted(totals.files, "file")} of ${counted(totals.bytes, "byte")}${totals.losses > 0 ? `; ${counted(totals.losses, "damaged place")}` : ""}`,
   );
   out.line(archive);
 }
 
 function describeRun(run: RunReport): string {
-  const parts = [count(run.records, "record"), count(run.traces, "trace")];
-  if (run.blobs > 0) parts.push(count(run.blobs, "blob"));
+  const parts = [counted(run.records, "record"), counted(run.traces, "trace")];
+  if (run.blobs > 0) parts.push(counted(run.blobs, "blob"));
   const asides: string[] = [];
-  if (run.dropped.restart > 0) asides.push(`${count(run.dropped.restart, "value")} dropped by restarts`);
-  const unconverted = Object.entries(run.unconverted).map(([kind, times]) => `${number(times)} ${kind}`);
+  if (run.dropped.restart > 0) asides.push(`${counted(run.dropped.restart, "value")} dropped by restarts`);
+  const unconverted = Object.entries(run.unconverted).map(([kind, times]) => `${groupDigits(times)} ${kind}`);
   if (unconverted.length > 0) asides.push(`not converted: ${unconverted.join(", ")}`);
   return `${run.name} -> ${run.hash} (${parts.join(", ")}${asides.length > 0 ? `; ${asides.join("; ")}` : ""})`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-function count(value: number, noun: string): string {
-  return `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
 }

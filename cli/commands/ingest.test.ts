@@ -16,8 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const matyan = (args: readonly string[], stdin?: string) =>
-  runMatyan(args, { cwd: folder, stdin: stdin === undefined ? undefined : Buffer.from(stdin) });
+const matyan = (args: readonly string[], stdin?: string | Uint8Array) =>
+  runMatyan(args, { cwd: folder, stdin: typeof stdin === "string" ? Buffer.from(stdin) : stdin });
 
 const line = (type: string, payload: string, run = "run1") =>
   `{"type":"${type}","run_id":"${run}","timestamp":"2025-06-01T10:00:00Z","payload":${payload}}`;
@@ -97,4 +97,14 @@ test("a file that is not there and a frontier that does not answer are errors wi
   expect(missing.err).toContain("there is no file nothing.jsonl");
   const wrong = await matyan(["ingest", "--url", "nowhere"], story);
   expect(wrong).toMatchObject({ code: 2, out: "" });
+});
+
+test("a folder, and a gzip that is cut short, are errors with a way out", async () => {
+  expect(await matyan(["ingest", ".", "--data", "odd"])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("folder"),
+  });
+  const whole = await Bun.file(messages).bytes();
+  const cut = await matyan(["ingest", "-", "--data", "odd"], whole.subarray(0, whole.length >> 1));
+  expect(cut).toMatchObject({ code: 1, err: expect.stringContaining("cut short") });
 });

@@ -30,12 +30,16 @@ Each line: dir, key (its elements), khex and vhex (the bytes), value (decoded). 
 has none; {"$f":"nan"} and {"$bytes":n,"b64":...} stand for what JSON cannot say; error says what cannot be read.
 
 In a path the first element is text; others are numbers, true or false where they look like it, else text. Double
-quotes make anything text ("1", "a/b"); a * at the end stands for the rest of a text.${examples(
+quotes make anything text ("1", "a/b"); a * at the end stands for the rest of a text.`,
+    )
+    .addHelpText(
+      "after",
+      examples(
         "matyan inspect",
         "matyan inspect runs --prefix 3f9c1a20*",
         "matyan inspect runs --prefix 3f9c1a20b81e4c0d9a7e6f5a4b3c2d1e/meta",
         "matyan inspect indexes --prefix hparam/lr --limit 20",
-      )}`,
+      ),
     )
     .action(
       execute<[InspectDirectory | undefined], Options>(({ config, out, signal }, { prefix, limit }, directory) =>

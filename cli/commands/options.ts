@@ -18,6 +18,6 @@ export function countBetween(low: number, high: number): (text: string) => numbe
 }
 
 /** Gathers a repeatable option. */
-export function collect(value: string, values: readonly string[]): string[] {
+export function collect(value: string, values: readonly string[] = []): string[] {
   return [...values, value];
 }

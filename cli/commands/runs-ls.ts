@@ -16,7 +16,7 @@ interface Options {
   readonly active?: boolean;
   readonly archived?: boolean;
   readonly query?: string;
-  readonly sort: string[];
+  readonly sort?: string[];
   readonly limit?: number;
   readonly columns?: string;
   readonly format: "table" | "csv";
@@ -37,7 +37,6 @@ export const define: Define = (command) => {
       "--sort <key>",
       "created, name, duration, experiment or metric:NAME; -KEY reverses; repeat for ties (default: -created)",
       collect,
-      [],
     )
     .option(
       "--limit <n>",
@@ -48,13 +47,17 @@ export const define: Define = (command) => {
     .addOption(command.createOption("--format <format>", "how to print").choices(["table", "csv"]).default("table"))
     .addHelpText(
       "after",
-      `\nMetrics show their last value and how they came there. Runs without a value to sort by come last.${examples(
+      `\nMetrics show their last value and how they came there. Runs without a value to sort by come last.`,
+    )
+    .addHelpText(
+      "after",
+      examples(
         "matyan runs ls",
         "matyan runs ls --experiment baseline --sort metric:loss --limit 10",
         "matyan runs ls --columns hash,name,metric:loss{subset=val},param:hparams.lr",
         "matyan runs ls --query 'run.hparams.lr > 0.01' --sort metric:loss",
         "matyan runs ls --format csv > runs.csv",
-      )}`,
+      ),
     )
     .action(
       execute<[], Options>((context, options) =>
@@ -71,7 +74,7 @@ async function printRuns({ out, signal }: Context, options: Options, store: Stor
   const selection: RunSelection = {
     ...options,
     query: options.query === undefined ? undefined : prepareTyped(options.query, "run"),
-    sort: options.sort.map(parseSortKey),
+    sort: (options.sort ?? []).map(parseSortKey),
     limit: wanted,
   };
   const names: NameCache = new Map();

@@ -14,7 +14,7 @@ import { collect, countBetween } from "./options.ts";
 
 interface Options {
   readonly metric: string;
-  readonly context: string[];
+  readonly context?: string[];
   readonly x: XAxis;
   readonly yLog?: boolean;
   readonly width?: number;
@@ -30,7 +30,7 @@ export const define: Define = (command) => {
     .description("Draw a metric of one or more runs, one line for each run and context.")
     .argument("<hash...>", "hashes of runs, or beginnings of them")
     .requiredOption("--metric <name>", "the metric to draw")
-    .option("--context <name=value>", "only contexts with this value; repeatable", collect, [])
+    .option("--context <name=value>", "only contexts with this value; repeatable", collect)
     .addOption(
       command.createOption("--x <axis>", "what runs to the right").choices(["step", "epoch", "time"]).default("step"),
     )
@@ -48,11 +48,15 @@ export const define: Define = (command) => {
     .option("--samples <n>", "points read per line at most", countBetween(2, 1_000_000), defaultSamples)
     .addHelpText(
       "after",
-      `\nA longer sequence is sampled evenly over its steps: a spike between two samples is not seen; raise --samples.${examples(
+      `\nA longer sequence is sampled evenly over its steps: a spike between two samples is not seen; raise --samples.`,
+    )
+    .addHelpText(
+      "after",
+      examples(
         "matyan runs plot 3f9c1a20 --metric loss",
         "matyan runs plot 3f9c1a20 b81e --metric loss --context subset=val --x time",
         "matyan runs plot 3f9c1a20 --metric loss --json > loss.jsonl",
-      )}`,
+      ),
     )
     .action(
       execute<[string[]], Options>((context, options, prefixes) =>
@@ -63,7 +67,7 @@ export const define: Define = (command) => {
 
 async function plot({ out, signal }: Context, options: Options, store: Store, prefixes: string[]): Promise<void> {
   const hashes = new Set<string>();
-  const terms = options.context.map(parseContextTerm);
+  const terms = (options.context ?? []).map(parseContextTerm);
   for (const prefix of prefixes) hashes.add(await resolveHash(store, prefix));
   const request = {
     hashes: [...hashes],

@@ -1,6 +1,8 @@
-// matyan verify: checks an archive and names everything that is wrong with it.
+// `matyan verify`: checks an archive and names everything that is wrong with it.
 import { type Fault, type VerifyResult, verifyArchive } from "../../formats/archive/index.ts";
 import { type Define, examples, execute, exitCodes } from "../runtime.ts";
+import { counted } from "../ui/numbers.ts";
+import { safeText } from "../ui/text.ts";
 
 export const define: Define = (command) => {
   command
@@ -20,8 +22,8 @@ export const define: Define = (command) => {
     .action(
       execute(async ({ out, progress, signal }, _options, archive: string) => {
         const result = await verifyArchive(archive, { progress, signal });
-        for (const fault of result.faults) out.line(describeFault(fault));
-        out.info(describeResult(result));
+        for (const fault of result.faults) out.line(safeText(describeFault(fault)));
+        out.info(safeText(describeResult(result)));
         out.record(result);
         return result.ok ? exitCodes.done : exitCodes.failed;
       }),
@@ -40,12 +42,13 @@ function describeResult(result: VerifyResult): string {
     absent: "no checksums: structural checks only",
     failed: "checksums failed",
   }[result.checksums];
-  const verdict = errors > 0 ? `${count(errors, "error")}, ${count(warnings, "warning")}` : "valid";
-  const odd = errors === 0 && warnings > 0 ? `, ${count(warnings, "warning")}` : "";
-  const content = [count(runs, "run"), count(records, "record"), count(blobs, "blob"), count(bytes, "byte")].join(", ");
+  const verdict = errors > 0 ? `${counted(errors, "error")}, ${counted(warnings, "warning")}` : "valid";
+  const odd = errors === 0 && warnings > 0 ? `, ${counted(warnings, "warning")}` : "";
+  const content = [
+    counted(runs, "run"),
+    counted(records, "record"),
+    counted(blobs, "blob"),
+    counted(bytes, "byte"),
+  ].join(", ");
   return `${result.archive}: ${verdict}${odd}; ${content}; ${checksums}`;
-}
-
-function count(number: number, noun: string): string {
-  return `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -37,6 +37,11 @@ export function padText(text: string, width: number, align: "left" | "right" = "
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 const shortEscapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
+/** Makes each line of a text harmless, and keeps the lines. */
+export function safeLines(text: string): string {
+  return text.split("\n").map(safeText).join("\n");
+}
+
 /** Makes stored text one harmless line: control and reordering characters become visible escapes. */
 export function safeText(text: string): string {
   return printableAscii.test(text)

@@ -77,7 +77,7 @@ export class ArchiveCheck {
     } catch (error) {
       if (!(error instanceof TarError)) throw error;
       // Nothing more can be read, and what is missing is no further fault.
-      this.faults.error(this.#label, "damaged", error.message.replace(`${this.#label}: `, ""));
+      this.faults.error(this.#label, "damaged", withoutName(error.message, this.#label));
     }
     return this.#result();
   }
@@ -255,4 +255,9 @@ export class ArchiveCheck {
       faults: lists.flatMap((list) => list.list()),
     };
   }
+}
+
+/** A message about an archive, for a report that names the archive itself. */
+function withoutName(message: string, label: string): string {
+  return message.startsWith(label) ? message.slice(label.length).replace(/^:? /, "") : message;
 }

@@ -11,10 +11,12 @@ export interface Located {
   readonly path: string;
 }
 
-/** Throws `not_found` when there is no archive, `usage` naming them when there are several. */
+const kinds = "An archive is a folder with a manifest.json, or a .tar.gz, .tgz or .tar of one.";
+
+/** @throws MatyanError `not_found` when there is no archive, `usage` naming them when there are several. */
 export function locateArchive(path: string): Located {
   const stat = statOf(path);
-  if (stat === undefined) throw new MatyanError("not_found", `no archive: ${path} does not exist`);
+  if (stat === undefined) throw new MatyanError("not_found", `no archive: ${path} does not exist`, { hint: kinds });
   if (!stat.isDirectory()) return { kind: "tar", path };
   if (fileSize(join(path, manifestName)) !== undefined) return { kind: "folder", path };
   if (isPlainFolder(join(path, "runs"))) {
@@ -24,7 +26,7 @@ export function locateArchive(path: string): Located {
   }
   const found = candidates(path);
   if (found.length === 1) return found[0]!;
-  if (found.length === 0) throw new MatyanError("not_found", `${path} holds no archive`);
+  if (found.length === 0) throw new MatyanError("not_found", `${path} holds no archive`, { hint: kinds });
   const names = found.map((each) => each.path);
   throw new MatyanError("usage", `${path} holds ${found.length} archives: ${names.slice(0, 10).join(", ")}`, {
     hint: "Name one of them.",

@@ -1,5 +1,4 @@
 // Archives in the making: hidden work folders beside the final name, and the step that gives a finished one its name.
-
 import {
   closeSync,
   existsSync,
@@ -42,9 +41,12 @@ export function makeWorkFolder(parent: string, name: string): string {
   });
 }
 
-/** Creates `path` and its parents. Returns a function that removes those it created, as far as they are still empty. */
+/**
+ * Creates `path` and its parents. Returns a function that removes those it created, as far as they are still empty.
+ * @throws MatyanError `conflict` when a file is in the way, else `io`
+ */
 export function makeFolders(path: string): () => void {
-  const first = guard(path, () => mkdirSync(path, { recursive: true }));
+  const first = makeAll(path);
   return () => {
     if (first === undefined) return;
     const end = dirname(first);
@@ -56,6 +58,18 @@ export function makeFolders(path: string): () => void {
       }
     }
   };
+}
+
+function makeAll(path: string): string | undefined {
+  try {
+    return mkdirSync(path, { recursive: true });
+  } catch (error) {
+    if (!hasCode(error, "EEXIST") && !hasCode(error, "ENOTDIR")) throw ioError(path, error);
+    throw new MatyanError("conflict", `${path} cannot be a folder: a file is in the way`, {
+      hint: "Name a folder to make the archive in, or a file ending in .tar.gz or .tgz.",
+      cause: error,
+    });
+  }
 }
 
 function removeStaleWork(parent: string): void {

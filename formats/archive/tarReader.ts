@@ -1,9 +1,8 @@
 // Members of a tar, gzip or plain, from any byte stream, with paths that cannot leave the archive.
 import { createReadStream } from "node:fs";
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
 import { MatyanError, messageOf } from "../error.ts";
+import { gunzipIfPacked } from "../gunzip.ts";
 import type { ArchiveEntry } from "./entries.ts";
 import { checksumsName, entitiesName, isJunk, manifestName, pathFault } from "./layout.ts";
 import { feedAll } from "./streamFeed.ts";
@@ -37,7 +36,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, options: TarOp
   const tar = extract();
   const end = { zeros: 0 };
   // Whoever stops first stops the other: an error of the source reaches the loop below through the extractor.
-  const feeding = feedAll(watchEnd(unpackGzip(watchRead(source, options)), end), tar).catch((error) =>
+  const feeding = feedAll(watchEnd(gunzipIfPacked(watchRead(source, options)), end), tar).catch((error) =>
     tar.destroy(error instanceof Error ? error : new Error(String(error))),
   );
   const paths = new MemberPaths();
@@ -121,42 +120,6 @@ class MemberPaths {
   }
 }
 
-/** The content of a gzip stream, or the bytes themselves when they are not gzip. */
-async function* unpackGzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const iterator = source[Symbol.asyncIterator]();
-  let head: Uint8Array = new Uint8Array(0);
-  while (head.length < 2) {
-    const next = await iterator.next();
-    if (next.done) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  const rest = (async function* () {
-    try {
-      if (head.length > 0) yield head;
-      for (;;) {
-        const next = await iterator.next();
-        if (next.done) return;
-        yield next.value;
-      }
-    } finally {
-      await iterator.return?.();
-    }
-  })();
-  if (head[0] !== 0x1f || head[1] !== 0x8b) {
-    yield* rest;
-    return;
-  }
-  const gunzip = createGunzip({ chunkSize: chunkBytes });
-  const input = Readable.from(rest, { objectMode: true });
-  input.on("error", (error) => gunzip.destroy(error));
-  try {
-    yield* input.pipe(gunzip) as AsyncIterable<Uint8Array>;
-  } finally {
-    input.destroy();
-    gunzip.destroy();
-  }
-}
-
 async function* watchRead(source: AsyncIterable<Uint8Array>, options: TarOptions): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const chunk of source) {
@@ -192,6 +155,9 @@ function tarError(error: unknown, { label, signal }: TarOptions, last: string): 
   }
   if (code.startsWith("E")) return new TarError("io", `${label}: ${messageOf(error)}`, { cause: error });
   if (last === "")
-    return new TarError("corrupt", `${label} is not a tar archive (${messageOf(error)})`, { cause: error });
+    return new TarError("corrupt", `${label} is not a tar archive (${messageOf(error)})`, {
+      cause: error,
+      hint: "An archive is a folder with a manifest.json, or a .tar.gz, .tgz or .tar of one.",
+    });
   return new TarError("corrupt", `${label}: the tar is damaged or cut short ${where} (${messageOf(error)})`, options);
 }

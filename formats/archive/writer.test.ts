@@ -141,6 +141,14 @@ test("a .tar.gz path is exactly that file, and an existing one is refused untouc
   expect(readdirSync(folder)).toEqual(["mine.tgz"]);
 });
 
+test("a file where the folder is to be, or no name at all, is refused by name and with a way out", async () => {
+  const file = join(folder, "a-file");
+  writeFileSync(file, "");
+  for (const out of [file, join(file, "below"), join(file, "a.tar.gz")])
+    await expect(create({ out })).rejects.toMatchObject({ code: "conflict", hint: expect.stringContaining(".tar.gz") });
+  await expect(create({ out: "" })).rejects.toMatchObject({ code: "usage" });
+});
+
 test("an empty folder that has the name is not replaced", async () => {
   mkdirSync(join(folder, name));
   const archive = await create();

@@ -25,9 +25,16 @@ import type { ArchiveOptions, ArchiveSummary, ArchiveWriter, ManifestFields, Run
 const entityKinds = ["experiment", "tag", "dashboard", "dashboard_app", "report", "note"];
 const reservedNames: ReadonlySet<string> = new Set(["runs", manifestName, entitiesName, checksumsName]);
 
-/** Begins an archive. Nothing is seen under its final name before `finish()`. */
+/**
+ * Begins an archive. Nothing is seen under its final name before `finish()`.
+ * @throws MatyanError `conflict` when the file is there or a file is in the way of the folder, `usage` without a name
+ */
 export async function createArchive(options: ArchiveOptions): Promise<ArchiveWriter> {
   options.signal?.throwIfAborted();
+  if (options.out === "")
+    throw new MatyanError("usage", "the archive has no name", {
+      hint: "Name a folder to make it in, or a file ending in .tar.gz or .tgz.",
+    });
   return new Archive(options);
 }
 

@@ -40,7 +40,35 @@ test("a line that is too long is told as such, and the next ones are read", asyn
   }
 });
 
-test("a damaged gzip fails", async () => {
-  const packed = new Uint8Array(gzipSync(new TextEncoder().encode("line\n".repeat(1_000))));
-  expect(Array.fromAsync(readLines(pieces(packed.slice(0, packed.length >> 1), [10])))).rejects.toThrow();
+test("a gzip that is cut short or damaged anywhere fails, and no error is left over", async () => {
+  const packed = new Uint8Array(gzipSync(crypto.getRandomValues(new Uint8Array(5_000))));
+  const strays: unknown[] = [];
+  const onStray = (error: unknown) => strays.push(error);
+  process.on("unhandledRejection", onStray).on("uncaughtException", onStray);
+  const damaged = packed.slice();
+  damaged[packed.length - 6]! ^= 0xff;
+  for (const bytes of [packed.slice(0, 11), packed.slice(0, packed.length >> 1), packed.slice(0, -1), damaged])
+    for (const size of [10, 1_000, 100_000])
+      await expect(Array.fromAsync(readLines(pieces(bytes, [size])))).rejects.toMatchObject({ code: "corrupt" });
+  await Bun.sleep(0);
+  process.off("unhandledRejection", onStray).off("uncaughtException", onStray);
+  expect(strays).toEqual([]);
+});
+
+test("who stops early stops the source", async () => {
+  for (const bytes of [
+    new TextEncoder().encode("line\n".repeat(1_000)),
+    new Uint8Array(gzipSync("line\n".repeat(1_000))),
+  ]) {
+    const ended = Promise.withResolvers<void>();
+    async function* source() {
+      try {
+        for (;;) yield bytes.slice();
+      } finally {
+        ended.resolve();
+      }
+    }
+    for await (const line of readLines(source())) if (line.number === 10) break;
+    await ended.promise;
+  }
 });

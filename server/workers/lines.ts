@@ -1,6 +1,6 @@
 // Lines of a file or a pipe, plain or gzip, as they arrive.
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
+import { MatyanError, messageOf } from "../../formats/error.ts";
+import { gunzipIfPacked } from "../../formats/gunzip.ts";
 
 /** One line without its end. `bytes` is undefined for one over `maxLineBytes`, which was not kept. */
 export interface Line {
@@ -14,7 +14,10 @@ export const maxLineBytes = 64 * 1024 * 1024;
 
 const newline = 0x0a;
 
-/** The lines of a text; the last one need not be ended. Memory holds one line and one chunk. */
+/**
+ * The lines of a text; the last one need not be ended. Memory holds one line and one chunk.
+ * @throws MatyanError `corrupt` where its gzip is damaged or cut short
+ */
 export async function* readLines(source: AsyncIterable<Uint8Array>, limit = maxLineBytes): AsyncGenerator<Line> {
   let number = 1;
   let parts: Uint8Array[] = [];
@@ -40,25 +43,16 @@ export async function* readLines(source: AsyncIterable<Uint8Array>, limit = maxL
   if (length > 0) yield take(new Uint8Array(0));
 }
 
-/** Takes the gzip off, if there is any: its first bytes tell. */
+/** Without its gzip, if there is any. @throws MatyanError `corrupt` where that is damaged */
 async function* unpacked(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const chunks = source[Symbol.asyncIterator]();
   try {
-    let head: Uint8Array = new Uint8Array(0);
-    while (head.length < 2) {
-      const next = await chunks.next();
-      if (next.done) break;
-      head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
-    }
-    const whole = resumed(head, chunks);
-    if (head[0] !== 0x1f || head[1] !== 0x8b) yield* whole;
-    else for await (const chunk of Readable.from(whole).compose(createGunzip())) yield chunk as Uint8Array;
-  } finally {
-    await chunks.return?.();
+    yield* gunzipIfPacked(source);
+  } catch (error) {
+    const isDamage = error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
+    if (!isDamage) throw error;
+    throw new MatyanError("corrupt", `the gzip data is damaged or cut short (${messageOf(error)})`, {
+      hint: "Lines before the damage may have been applied. Get the file anew and run this again: that changes nothing twice.",
+      cause: error,
+    });
   }
-}
-
-async function* resumed(head: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (head.length > 0) yield head;
-  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
