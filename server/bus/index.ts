@@ -53,7 +53,7 @@ export interface Batch {
 export interface Turn {
   /** Aborted when the partition is to be handed over or the consumer is closed: what is not begun should be left. */
   readonly signal: AbortSignal;
-  /** Says that the effect of all records before `offset` is durable. Resolves when that is noted for the whole group. */
+  /** Says that the effect of all records before `offset` is durable. Resolves when that is noted for the whole group; again does no harm. */
   commit(offset: bigint): Promise<void>;
 }
 

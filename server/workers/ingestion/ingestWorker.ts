@@ -106,17 +106,19 @@ export class IngestWorker {
     const place = `${bus.id}/${topic}/${partition}`;
     const origin: Origin = { topic, partition, group: ingestGroup };
     this.#metrics.consumed(records.length);
-    let committed = performance.now();
+    let committedAt = performance.now();
+    let done = records[0]!.offset;
     for (let from = 0; from < records.length; from += batchMessages) {
       // What is under way is finished also when the partition goes to another; what is not begun is left to it.
-      if (turn.signal.aborted || this.#stopping.signal.aborted) return;
+      if (turn.signal.aborted || this.#stopping.signal.aborted) break;
       const part = records.slice(from, from + batchMessages);
       await this.#apply(part, place, origin, turn.signal);
-      const isLast = from + part.length === records.length;
-      if (!isLast && performance.now() - committed < commitEveryMs) continue;
-      await turn.commit(part.at(-1)!.offset + 1n);
-      committed = performance.now();
+      done = part.at(-1)!.offset + 1n;
+      if (performance.now() - committedAt < commitEveryMs) continue;
+      await turn.commit(done);
+      committedAt = performance.now();
     }
+    await turn.commit(done);
   }
 
   /** Returns when the effect of all records is durable. @throws what was wrong last when the turn ended before. */
