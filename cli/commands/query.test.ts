@@ -56,6 +56,15 @@ test("a query finds the same runs here and on the server, newest first", async (
   }
 });
 
+test("a table of a server's runs has the curves that the one of this machine's has", async () => {
+  const here = await matyan("query", "True");
+  const there = await matyan("query", "True", "--url", server.address);
+  expect(here.out).toMatch(/▁.*█/);
+  // Which beginnings of hashes are unique only the store knows.
+  const shown = (out: string) => out.replace(/^\S+ +/gm, "").replace(/ +/g, " ");
+  expect(shown(there.out)).toBe(shown(here.out));
+});
+
 test("a table shows names and last values, and says when there is more", async () => {
   const here = await matyan("query", "True", "--limit", "1");
   expect(here.code).toBe(0);

@@ -10,12 +10,14 @@ import { parseAddress } from "../client/address.ts";
 import { type FoundPoint, foundPoints, foundSummary } from "../client/foundSummary.ts";
 import { Http, ServerRefusal } from "../client/http.ts";
 import { searchRuns as searchRemoteRuns, searchSequences as searchRemoteSequences } from "../client/searches.ts";
+import { sampleMetrics } from "../client/sparks.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { listMetrics } from "../ui/metricListing.ts";
 import { counted } from "../ui/numbers.ts";
 import { prepareTyped, refusedByServer } from "../ui/queryText.ts";
 import { parseColumns } from "../ui/runColumns.ts";
 import { defaultRows, inBlocks, listRuns, type RunSource, rowLimit, storeSource } from "../ui/runListing.ts";
+import { sparkCells } from "../ui/runTable.ts";
 import { parseCount } from "./options.ts";
 
 interface Options {
@@ -109,11 +111,14 @@ async function localRuns({ out, signal }: Context, options: Options, prepared: P
   );
 }
 
-/** What a server does not tell: curves, and which beginnings of hashes are unique. */
-const remoteSource: RunSource = {
-  readSpark: async () => [],
-  shortHashes: async () => new Map(),
-};
+/** A server does not tell which beginnings of hashes are unique: they are shown whole. */
+function remoteSource(http: Http, signal: AbortSignal): RunSource {
+  return {
+    readSparks: async ({ hash }, metrics) =>
+      (await sampleMetrics(http, hash, metrics, sparkCells, signal)).map(({ values }) => values),
+    shortHashes: async () => new Map(),
+  };
+}
 
 async function remoteRuns({ out, signal }: Context, options: Options, text: string, http: Http): Promise<void> {
   const columns = options.columns === undefined ? undefined : parseColumns(options.columns);
@@ -125,7 +130,9 @@ async function remoteRuns({ out, signal }: Context, options: Options, text: stri
     for await (const [hash, run] of found) yield [foundSummary(hash, run)];
   }
   const blocks = inBlocks(batches(), Math.min(blockRuns, wanted ?? blockRuns));
-  const listed = await explained(() => listRuns(out, blocks, { format: options.format, columns, limit }, remoteSource));
+  const listed = await explained(() =>
+    listRuns(out, blocks, { format: options.format, columns, limit }, remoteSource(http, signal)),
+  );
   tell(out, options, "run", listed);
 }
 

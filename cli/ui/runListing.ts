@@ -6,13 +6,13 @@ import { paramAt, paramPaths } from "../../server/listing/params.ts";
 import { unknownMetric } from "../../server/listing/select.ts";
 import { readSpark } from "../../server/listing/series.ts";
 import { shortHashes } from "../../server/listing/shortHash.ts";
-import { type MetricSummary, metricsOf, type RunSummary } from "../../server/listing/summary.ts";
+import { metricsOf, type RunSummary } from "../../server/listing/summary.ts";
 import type { Store } from "../../server/store/index.ts";
 import type { Output } from "../output.ts";
 import { csvRecord } from "./csv.ts";
 import { columnTitle, csvField, type RunColumn } from "./runColumns.ts";
 import { runDocument } from "./runDocument.ts";
-import { RunTable, sparkCells } from "./runTable.ts";
+import { type ReadSparks, RunTable, sparkCells } from "./runTable.ts";
 
 export interface ListingFormat {
   readonly format: "table" | "csv";
@@ -24,8 +24,7 @@ export interface ListingFormat {
 
 /** What a list needs beside the runs. */
 export interface RunSource {
-  /** About `sparkCells` values of a metric; none where they are not to be had. */
-  readSpark(run: RunSummary, metric: MetricSummary): Promise<number[]>;
+  readonly readSparks: ReadSparks;
   /** For each hash the beginning of it that is shown; whole hashes where it can't be told. */
   shortHashes(hashes: readonly string[]): Promise<ReadonlyMap<string, string>>;
 }
@@ -43,8 +42,13 @@ export function rowLimit(out: Output, format: "table" | "csv", asked: number | u
 /** The store of this machine as a source. */
 export function storeSource(store: Store): RunSource {
   return {
-    readSpark: (run, { contextId, name }) =>
-      store.database.snapshot((tx) => readSpark(tx, store, { hash: run.hash, contextId, name }, sparkCells)),
+    readSparks: ({ hash }, metrics) =>
+      store.database.snapshot(async (tx) => {
+        const sparks: number[][] = [];
+        for (const { contextId, name } of metrics)
+          sparks.push(await readSpark(tx, store, { hash, contextId, name }, sparkCells));
+        return sparks;
+      }),
     shortHashes: (hashes) => shortHashes(store, hashes),
   };
 }
@@ -102,13 +106,12 @@ function printer(
       for (const run of runs) out.raw(csvRecord(columns.map((column) => csvField(run, column))));
     };
   }
-  const { readSpark: spark } = source;
   const table = new RunTable({
     columns,
     asked: asked !== undefined,
     width: out.width,
     style: out.style,
-    readSpark: spark,
+    readSparks: source.readSparks,
   });
   return async (runs) => {
     const short = await source.shortHashes(runs.map(({ hash }) => hash));

@@ -43,9 +43,9 @@ async function table(width: number, columns: string, asked: boolean, spark: read
     asked,
     width,
     style: createStyle(false),
-    readSpark: async () => {
-      reads++;
-      return [...spark];
+    readSparks: async (_, metrics) => {
+      reads += metrics.length;
+      return metrics.map(() => spark);
     },
   });
   const options = {

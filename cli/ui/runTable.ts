@@ -1,7 +1,7 @@
 // The table of `runs ls`: laid out by its first block of runs, printed block by block.
 import { toNumber } from "../../formats/value.ts";
 import { findMetric } from "../../server/listing/metricName.ts";
-import type { RunSummary } from "../../server/listing/summary.ts";
+import type { MetricSummary, RunSummary } from "../../server/listing/summary.ts";
 import { type CellOptions, type RunColumn, tableCell, tableColumns } from "./runColumns.ts";
 import { sparkline } from "./sparkline.ts";
 import type { Style } from "./style.ts";
@@ -10,14 +10,22 @@ import { textWidth } from "./text.ts";
 
 export const sparkCells = 8;
 
+export type ReadSparks = (
+  run: RunSummary,
+  metrics: readonly MetricSummary[],
+) => Promise<readonly (readonly number[])[]>;
+
+/** Runs whose values are asked for at one time. */
+const sparksAtOnce = 8;
+
 export interface RunTableOptions {
   readonly columns: readonly RunColumn[];
   /** Whether the user named the columns; else those that are empty everywhere are left out. */
   readonly asked: boolean;
   readonly width: number;
   readonly style: Style;
-  /** About `sparkCells` values of a metric of a run. Asked only for what is shown. */
-  readonly readSpark: (run: RunSummary, metric: NonNullable<ReturnType<typeof findMetric>>) => Promise<number[]>;
+  /** Of each metric of a run about `sparkCells` values. Asked only for what is shown, once for each run. */
+  readonly readSparks: ReadSparks;
 }
 
 /** Keeps the layout of the first block for the ones behind it: memory is bounded by a block, whatever the list. */
@@ -75,16 +83,29 @@ export class RunTable {
     rows: Cell[][],
     layout: Layout,
   ): Promise<void> {
-    for (const index of layout.shown) {
-      const column = columns[index]!;
-      if (column.kind !== "metric") continue;
-      for (const [at, run] of runs.entries()) {
-        const metric = findMetric(run, column.metric);
-        const text = rows[at]![index]!.text;
-        if (metric === undefined || text === "") continue;
-        const values = toNumber(metric.last) === undefined ? [] : await this.#options.readSpark(run, metric);
-        rows[at]![index] = { text: (text.slice(0, -sparkCells) + sparkline(values.slice(0, sparkCells))).trimEnd() };
+    const metricColumns = layout.shown.filter((index) => columns[index]!.kind === "metric");
+    const draw = async (run: RunSummary, row: Cell[]) => {
+      const wanted = metricColumns.flatMap((index) => {
+        const column = columns[index]!;
+        const metric = column.kind === "metric" ? findMetric(run, column.metric) : undefined;
+        return metric === undefined || row[index]!.text === "" ? [] : { index, metric };
+      });
+      const drawn = wanted.filter(({ metric }) => toNumber(metric.last) !== undefined);
+      const values =
+        drawn.length === 0
+          ? []
+          : await this.#options.readSparks(
+              run,
+              drawn.map(({ metric }) => metric),
+            );
+      for (const { index, metric } of wanted) {
+        const spark = values[drawn.findIndex((each) => each.metric === metric)] ?? [];
+        row[index] = {
+          text: (row[index]!.text.slice(0, -sparkCells) + sparkline(spark.slice(0, sparkCells))).trimEnd(),
+        };
       }
-    }
+    };
+    for (let at = 0; at < runs.length; at += sparksAtOnce)
+      await Promise.all(runs.slice(at, at + sparksAtOnce).map((run, i) => draw(run, rows[at + i]!)));
   }
 }
