@@ -299,6 +299,7 @@ export {
   deleteTag,
   findExperimentByName,
   findTagByName,
+  noteNaming,
   recount,
   renameExperiment,
   renameTag,

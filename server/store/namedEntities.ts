@@ -81,6 +81,24 @@ async function findByName(
 }
 
 /**
+ * Says that the experiment or tag was named at `time`: it is as old as the earliest message that names it, in whatever order
+ * the messages of its runs are applied. The time of its last change follows only while there was none.
+ */
+export async function noteNaming(
+  tx: Transaction,
+  store: StoreKeys,
+  kind: NamedKind,
+  id: string,
+  time: number,
+): Promise<void> {
+  const created = await readField(tx, store, kind, id, "created_at");
+  if (typeof created !== "number" || created <= time) return;
+  tx.set(fieldKey(store, kind, id, "created_at"), encodeValue(time));
+  if ((await readField(tx, store, kind, id, "updated_at")) === created)
+    tx.set(fieldKey(store, kind, id, "updated_at"), encodeValue(time));
+}
+
+/**
  * Renames an experiment and moves the index entries of its runs: up to `runsPerTransaction` runs at once with the name,
  * more in further transactions. Calling again (or `resumeUnfinished`) completes a rename that a crash cut short.
  * @throws MatyanError `not_found`, or `conflict` when the name is another's.

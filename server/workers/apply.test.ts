@@ -5,7 +5,7 @@ import { mapOf, type Value } from "../../formats/value.ts";
 import { KvError } from "../kv/index.ts";
 import { readAttrs } from "../store/attrs.ts";
 import { readContexts } from "../store/contexts.ts";
-import { findTagByName, readField } from "../store/entities.ts";
+import { findExperimentByName, findTagByName, readField } from "../store/entities.ts";
 import type { Store } from "../store/index.ts";
 import { clearTombstone, readMeta, readTombstone } from "../store/runs.ts";
 import { type Point, readSequence } from "../store/sequences.ts";
@@ -242,6 +242,28 @@ test("tags count runs: adding twice, removing twice and replaying count once", a
   await apply(tag("remove_tag"), tag("remove_tag"));
   expect(await count()).toBe(0n);
   await apply(messageOf("remove_tag", '{"tag_name":"never made"}'));
+});
+
+test("a tag and an experiment are as old as the earliest message that names them, in any order of the runs", async () => {
+  const times = () =>
+    store.database.snapshot(async (tx) => {
+      const tag = (await findTagByName(tx, store, "prod"))!;
+      const experiment = (await findExperimentByName(tx, store, "base"))!;
+      return [
+        await readField(tx, store, "tag", tag, "created_at"),
+        await readField(tx, store, "tag", tag, "updated_at"),
+        await readField(tx, store, "experiment", experiment, "created_at"),
+      ];
+    });
+  const naming = (run: string, at: number) => [
+    messageOf("add_tag", '{"tag_name":"prod"}', run, at),
+    messageOf("set_run_property", '{"experiment":"base"}', run, at),
+  ];
+  await apply(...naming("late", start + 50), ...naming("early", start + 10), ...naming("between", start + 20));
+  expect(await times()).toEqual([start + 10, start + 10, start + 10]);
+  const before = await contentsOf(store);
+  await apply(...naming("late", start + 50), ...naming("between", start + 20));
+  expect(await contentsOf(store)).toEqual(before);
 });
 
 test("parameters follow the client's rule of merging, and several at the root leave the others alone", async () => {

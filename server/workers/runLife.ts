@@ -3,7 +3,14 @@ import type { IngestMessage } from "../../formats/messages/index.ts";
 import type { ValueMap } from "../../formats/value.ts";
 import { firstStart, rememberSession } from "../store/applied.ts";
 import { addRunTag, removeRunTag, setRunExperiment } from "../store/associations.ts";
-import { createExperiment, createTag, findExperimentByName, findTagByName, type NamedKind } from "../store/entities.ts";
+import {
+  createExperiment,
+  createTag,
+  findExperimentByName,
+  findTagByName,
+  type NamedKind,
+  noteNaming,
+} from "../store/entities.ts";
 import { createRun, finishRun, missingRun, readMeta, resumeRun, updateMeta } from "../store/runs.ts";
 import { clientTime, readBoolean, readText, refuse, requireText } from "./payload.ts";
 import type { RunWriter } from "./runWriter.ts";
@@ -64,8 +71,7 @@ export async function setProperties(run: RunWriter, message: IngestMessage): Pro
   if (experiment === undefined) return;
   // Nothing could show or choose an experiment or a tag without a name (rest-api.md W18).
   if (experiment === "") return setRunExperiment(tx, store, hash, null, now);
-  const id =
-    (await findExperimentByName(tx, store, experiment)) ?? (await newEntity(run, message, "experiment", experiment));
+  const id = await named(run, message, "experiment", experiment);
   await setRunExperiment(tx, store, hash, id, now);
 }
 
@@ -74,7 +80,7 @@ export async function addTag(run: RunWriter, message: IngestMessage): Promise<vo
   const name = requireText(message, "tag_name");
   if (name === "") throw refuse(message, "tag_name", "String should have at least 1 character");
   await createRun(tx, store, hash, { createdAt: message.timestamp });
-  const id = (await findTagByName(tx, store, name)) ?? (await newEntity(run, message, "tag", name));
+  const id = await named(run, message, "tag", name);
   await addRunTag(tx, store, hash, id);
 }
 
@@ -84,10 +90,20 @@ export async function removeTag(run: RunWriter, message: IngestMessage): Promise
   if (id !== undefined) await removeRunTag(run.tx, run.store, run.hash, id);
 }
 
-function newEntity(run: RunWriter, message: IngestMessage, kind: NamedKind, name: string): Promise<string> {
-  const id = entityId(kind, name, run.hash, message.timestamp);
-  const create = kind === "tag" ? createTag : createExperiment;
-  return create(run.tx, run.store, { name }, { now: message.timestamp, id });
+/** The experiment or tag that a message names, made if need be. */
+async function named(
+  { tx, store, hash }: RunWriter,
+  message: IngestMessage,
+  kind: NamedKind,
+  name: string,
+): Promise<string> {
+  const now = message.timestamp;
+  const isTag = kind === "tag";
+  const known = await (isTag ? findTagByName : findExperimentByName)(tx, store, name);
+  if (known === undefined)
+    return (isTag ? createTag : createExperiment)(tx, store, { name }, { now, id: entityId(kind, name, hash, now) });
+  await noteNaming(tx, store, kind, known, now);
+  return known;
 }
 
 /** Made of the message that brings it into being, so that applying the same messages to another store gives the same id. */
