@@ -12,7 +12,6 @@ export {
   type Config,
   Configuration,
   type JobSettings,
-  refusal,
   type ServeSettings,
   type StoreSettings,
   type WorkerSettings,
@@ -22,7 +21,7 @@ export { ConfigError, type Problem } from "./config/problems.ts";
 export { readTerminalSettings, type TerminalSettings } from "./config/terminal.ts";
 export { type Environment, type LogLevel, logLevels, type Role, roles } from "./config/types.ts";
 export { type Setting, type Source, type Sources, show } from "./config/values.ts";
-export { defaultDataDir, groups, type Name, names, type Variable, variableOf } from "./config/variables.ts";
+export { defaultDataDir, type Group, groups, type Name, names, type Variable, variableOf } from "./config/variables.ts";
 
 /** The process's own environment: what readers of the terminal's settings and clients are given outside tests. */
 export function processEnvironment(): Environment {

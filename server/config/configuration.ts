@@ -7,7 +7,7 @@ import { ConfigError, type Problem } from "./problems.ts";
 import { isProduction, missingForProduction } from "./production.ts";
 import type { LogLevel, Role } from "./types.ts";
 import { Settings, type Sources } from "./values.ts";
-import { variables } from "./variables.ts";
+import { type Name, variables } from "./variables.ts";
 
 export type StoreSettings =
   | { readonly engine: "embedded" }
@@ -89,6 +89,8 @@ export const apiDefaults: ApiSettings = {
   logLevel: variables.LOG_LEVEL.default,
 };
 
+const productionHeading = "MATYAN_ENVIRONMENT is production, and these settings are not fit for it";
+
 export class Configuration {
   readonly settings: Settings;
   readonly choice: Choice;
@@ -115,17 +117,25 @@ export class Configuration {
     return [...settings.problemsOf(inUse(choice, roles)), ...contradictions(settings, choice, roles)];
   }
 
-  missingForProduction(roles: readonly Role[]): Problem[] {
-    return missingForProduction(this.settings, this.choice, roles);
+  /** The same with the rules of production, if they are to be kept; of one variable only what comes first. */
+  allProblems(roles: readonly Role[], isProduction: boolean = this.isProduction): Problem[] {
+    const problems = this.problems(roles);
+    if (!isProduction) return problems;
+    const wrong = new Set(problems.map(({ name }) => name));
+    const missing = missingForProduction(this.settings, this.choice, roles);
+    return [...problems, ...missing.filter(({ name }) => !wrong.has(name))];
+  }
+
+  /** The variables that count for processes of these roles. */
+  inUse(roles: readonly Role[]): ReadonlySet<Name> {
+    return inUse(this.choice, roles);
   }
 
   /** All that keeps processes of these roles from starting, in production its rules too. */
   fault(roles: readonly Role[]): ConfigError | undefined {
-    const problems = this.problems(roles);
-    const wrong = new Set(problems.map(({ name }) => name));
-    const missing = this.isProduction ? this.missingForProduction(roles).filter(({ name }) => !wrong.has(name)) : [];
-    if (missing.length > 0) return refusal([...problems, ...missing]);
-    return problems.length > 0 ? new ConfigError(problems) : undefined;
+    const problems = this.allProblems(roles);
+    if (problems.length === 0) return undefined;
+    return new ConfigError(problems, this.isProduction ? productionHeading : undefined);
   }
 
   /** @throws ConfigError */
@@ -266,9 +276,4 @@ export class Configuration {
         : undefined,
     };
   }
-}
-
-/** Why production is not started. */
-export function refusal(problems: readonly Problem[]): ConfigError {
-  return new ConfigError(problems, "MATYAN_ENVIRONMENT is production, and this is not fit for it");
 }

@@ -21,11 +21,11 @@ export function readDotenv(path: string, environment: Environment): Record<strin
 }
 
 const line =
-  /^[^\S\n]*(?:export[^\S\n]+)?([^\s=#'"][^\s=#]*)[^\S\n]*=[^\S\n]*(?:'((?:\\'|[^'])*)'|"((?:\\"|[^"])*)"|([^\n]*))[^\S\n]*(?:#[^\n]*)?$/gm;
+  /^[^\S\n]*(?:export[^\S\n]+)?((?!export[^\S\n])[^\s=#'][^\s=#]*)[^\S\n]*=(?:[^\S\n]*'((?:\\'|[^'])*)'|[^\S\n]*"((?:\\"|[^"])*)"|((?![^\S\n]*['"])[^\n]*))[^\S\n]*(?:#[^\n]*)?$/gm;
 
 /**
  * `NAME=value` lines, `export` before them, comments; single quotes take (almost) all as it is, double quotes know \n and
- * the like. `${NAME}` and `${NAME:-otherwise}` stand for what the environment or an earlier line says. Other lines are skipped.
+ * the like. `${NAME}` and `${NAME:-otherwise}` stand for what an earlier line or the environment says. Other lines are skipped.
  */
 export function parseDotenv(content: string, environment: Environment = {}): Record<string, string> {
   const found: Record<string, string> = {};
@@ -33,13 +33,16 @@ export function parseDotenv(content: string, environment: Environment = {}): Rec
     const value =
       single?.replaceAll(/\\(['\\])/g, "$1") ??
       double?.replaceAll(/\\(.)/g, (whole, letter: string) => escapes[letter] ?? whole) ??
-      bare!.replace(/(?:^|\s+)#.*$/, "").trim();
+      bare!.replace(/\s+#.*$/, "").trim();
     found[name!] = value.replaceAll(
       /\$\{([^}:]*)(?::-([^}]*))?\}/g,
-      (_, wanted: string, otherwise = "") => environment[wanted] ?? found[wanted] ?? otherwise,
+      (_, wanted: string, otherwise = "") => found[wanted] ?? environment[wanted] ?? otherwise,
     );
   }
   return found;
 }
 
-const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", '"': '"', "'": "'", "\\": "\\" };
+const escapes: Readonly<Record<string, string>> = {
+  ...{ n: "\n", t: "\t", r: "\r", a: "\x07", b: "\b", f: "\f", v: "\v" },
+  ...{ '"': '"', "'": "'", "\\": "\\" },
+};

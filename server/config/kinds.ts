@@ -62,7 +62,7 @@ export function choice<const W extends string>(
   synonyms: Readonly<Record<string, W>> = {},
 ): Kind<W> {
   return {
-    name: words.join(" \\| "),
+    name: words.join(" | "),
     wanted: words.length === 2 ? words.join(" or ") : `one of ${words.join(", ")}`,
     parse: (given) => {
       const word = given.trim().toLowerCase();

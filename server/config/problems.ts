@@ -39,6 +39,7 @@ const hidden = "***";
 export function withoutSecrets(text: string): string {
   return text
     .replaceAll(/(?<=\/\/)[^\s/@]*@/g, `${hidden}@`)
+    .replaceAll(/[^\s/,@]+:[^\s,@]*@/g, `${hidden}@`)
     .replaceAll(
       /\b(accountkey|sharedaccesssignature|sharedaccesskey|password|secret|sig)=[^;&\s"']*/gi,
       `$1=${hidden}`,

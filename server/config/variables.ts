@@ -38,6 +38,8 @@ const servers: readonly Role[] = ["api", "frontier"];
 const workers: readonly Role[] = ["ingest-worker", "control-worker"];
 const services: readonly Role[] = [...servers, ...workers];
 const withStore: readonly Role[] = ["api", ...workers, "jobs"];
+/** What the ingestion worker stores has no blobs in it. */
+const withBlobs: readonly Role[] = ["api", "frontier", "control-worker", "jobs"];
 const nobody: readonly Role[] = [];
 
 interface Facts {
@@ -244,13 +246,13 @@ const kafka = {
 const blobs = {
   BLOB_BACKEND_TYPE: optional(kinds.choice(["s3", "gcs", "azure", "folder"]), {
     group: "blobs",
-    roles: everyone,
+    roles: withBlobs,
     about:
       "Where blobs are in cluster mode: `s3` without it, `folder` (of the data folder) when the store is embedded.",
   }),
   S3_ENDPOINT: variable(kinds.url, "http://localhost:9000", {
     group: "s3",
-    roles: everyone,
+    roles: withBlobs,
     about: "Address of the S3 service; buckets follow in the path.",
   }),
   S3_PUBLIC_ENDPOINT: optional(kinds.url, {
@@ -258,34 +260,34 @@ const blobs = {
     roles: ["frontier"],
     about: "What upload URLs begin with, when clients reach the service by another address.",
   }),
-  S3_ACCESS_KEY: variable(kinds.text, devS3Key, { group: "s3", roles: everyone, about: "Key of the account." }),
-  S3_SECRET_KEY: variable(kinds.text, devS3Key, { group: "s3", roles: everyone, secret: true, about: "Its secret." }),
-  S3_BUCKET: variable(kinds.bucket, "matyan-artifacts", { group: "s3", roles: everyone, about: "The bucket." }),
-  S3_REGION: variable(kinds.text, "us-east-1", { group: "s3", roles: everyone, about: "The region." }),
+  S3_ACCESS_KEY: variable(kinds.text, devS3Key, { group: "s3", roles: withBlobs, about: "Key of the account." }),
+  S3_SECRET_KEY: variable(kinds.text, devS3Key, { group: "s3", roles: withBlobs, secret: true, about: "Its secret." }),
+  S3_BUCKET: variable(kinds.bucket, "matyan-artifacts", { group: "s3", roles: withBlobs, about: "The bucket." }),
+  S3_REGION: variable(kinds.text, "us-east-1", { group: "s3", roles: withBlobs, about: "The region." }),
   GCS_BUCKET: variable(kinds.bucket, "matyan-artifacts", {
     group: "gcs",
-    roles: everyone,
+    roles: withBlobs,
     about: "The bucket. Credentials are the application default ones (`GOOGLE_APPLICATION_CREDENTIALS`).",
   }),
   STORAGE_EMULATOR_HOST: optional(kinds.emulatorHost, {
     group: "gcs",
-    roles: everyone,
+    roles: withBlobs,
     about: "Address of an emulator instead of Google's service.",
   }),
   AZURE_CONTAINER: variable(kinds.bucket, "matyan-artifacts", {
     group: "azure",
-    roles: everyone,
+    roles: withBlobs,
     about: "The container.",
   }),
   AZURE_CONN_STR: optional(kinds.text, {
     group: "azure",
-    roles: everyone,
+    roles: withBlobs,
     secret: true,
     about: "Connection string; it comes before the account's URL.",
   }),
   AZURE_ACCOUNT_URL: optional(kinds.url, {
     group: "azure",
-    roles: everyone,
+    roles: withBlobs,
     about: "Account URL, for the SDK's default credential (`AZURE_*` identity variables).",
   }),
 };

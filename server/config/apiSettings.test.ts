@@ -1,7 +1,7 @@
 // What the REST API takes from the environment: defaults, accepted forms, and errors that name the variable.
 import { expect, test } from "bun:test";
-import { MatyanError } from "../formats/error.ts";
-import { apiDefaults, readApiSettings } from "./config.ts";
+import { MatyanError } from "../../formats/error.ts";
+import { apiDefaults, readApiSettings } from "../config.ts";
 
 test("without settings the defaults hold, also for empty ones", () => {
   expect(readApiSettings({})).toEqual(apiDefaults);
