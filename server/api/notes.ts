@@ -10,6 +10,7 @@ import {
   readEntity,
   updateEntity,
 } from "../store/entities.ts";
+import type { Store } from "../store/index.ts";
 import { shownTime, textOf, timeOrNull } from "./entityJson.ts";
 import { notFound } from "./errors.ts";
 import { json } from "./respond.ts";
@@ -24,6 +25,13 @@ const owners = {
   run: { path: "/runs/:run_id", parameter: "run_id", field: "run_hash", title: "run" },
   experiment: { path: "/experiments/:uuid", parameter: "uuid", field: "experiment_id", title: "experiment" },
 } as const;
+
+/** Notes are not indexed by what they belong to: this reads all of them, one by one. */
+export async function countRunNotes(tx: ReadTransaction, store: Store, hash: string): Promise<bigint> {
+  let count = 0n;
+  for await (const { fields } of listEntities(tx, store, "note")) if (fields.get("run_hash") === hash) count++;
+  return count;
+}
 
 export function noteRoutes(context: ApiContext, kind: keyof typeof owners): Route[] {
   const { store } = context;

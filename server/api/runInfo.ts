@@ -9,7 +9,9 @@ import type { StoreKeys } from "../store/keys.ts";
 import { readMeta } from "../store/runs.ts";
 import { readTraces, type Trace } from "../store/traces.ts";
 import { type ArtifactEntry, artifactsName, artifactsOf, blobKeyOf } from "./artifactList.ts";
+import { isBrowser } from "./drawnSlice.ts";
 import { textOrNull } from "./entityJson.ts";
+import { countRunNotes } from "./notes.ts";
 import { json } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { missingRun } from "./runAccess.ts";
@@ -33,15 +35,21 @@ export function runInfoRoutes(context: ApiContext): Route[] {
           default: false,
         },
         sequence: { type: "string", description: `Types to list: ${sequenceTypes.join(", ")}.`, repeated: true },
+        artifact_details: {
+          type: "boolean",
+          description: "Say of each artifact its type and its size, null when it is not stored.",
+          default: false,
+        },
       },
       answer: { description: "The run.", schema: schemas.runInfo },
       errors: [404],
       handle: async (request) => {
         const hash = request.param("run_id");
         const skipSystem = request.query.bool("skip_system", false);
+        const withDetails = request.query.bool("artifact_details", false);
         const wanted = request.query.strings("sequence");
         const types = sequenceTypes.filter((type) => wanted.length === 0 || wanted.includes(type));
-        const info = await store.database.snapshot(async (tx) => {
+        const { artifacts, ...info } = await store.database.snapshot(async (tx) => {
           const [meta, attrs, traces, contexts, experiment, tags] = await Promise.all([
             readMeta(tx, store, hash),
             readAttrs(tx, store, hash),
@@ -56,14 +64,23 @@ export function runInfoRoutes(context: ApiContext): Route[] {
           const artifacts = artifactsOf(params.get(artifactsName));
           params.delete(artifactsName);
           if (skipSystem) params.delete(systemName);
-          return mapOf({
+          const props = propsJson(meta, createdAt, experiment, tags);
+          // The UI shows how many there are. Programs, of which none reads it, do not wait for the count.
+          if (isBrowser(request)) props.set("notes", await countRunNotes(tx, store, hash));
+          return {
             params,
             traces: tracesJson(traces, contexts, types),
-            props: propsJson(meta, createdAt, experiment, tags),
-            artifacts: artifacts.map((artifact) => artifactJson(context, hash, artifact)),
-          });
+            props,
+            artifacts,
+          };
         });
-        return json(info);
+        // Behind the snapshot: it should not wait for another system.
+        const listed: Value[] = [];
+        for (const artifact of artifacts)
+          listed.push(
+            withDetails ? await artifactDetails(context, hash, artifact) : artifactJson(context, hash, artifact),
+          );
+        return json(mapOf({ ...info, artifacts: listed }));
       },
     },
   ];
@@ -136,4 +153,11 @@ function artifactJson(context: ApiContext, hash: string, artifact: ArtifactEntry
     path: artifact.path,
     uri: key === undefined ? "" : context.bucketUri(key),
   });
+}
+
+async function artifactDetails(context: ApiContext, hash: string, artifact: ArtifactEntry): Promise<ValueMap> {
+  const key = blobKeyOf(hash, artifact);
+  const info = key === undefined ? undefined : await context.blobs.head(key);
+  const size = info === undefined ? null : BigInt(info.size);
+  return artifactJson(context, hash, artifact).set("content_type", artifact.contentType).set("size", size);
 }

@@ -1,4 +1,4 @@
-// Test support: where Chromium is, the wheel of the web UI (kept outside the repository), and page states in links.
+// Test support: where Chromium is, and the wheel of the web UI (kept outside the repository).
 import { existsSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -26,10 +26,4 @@ export async function cachedUi(): Promise<{ readonly wheel: string } | { readonl
   } catch (error) {
     return { missing: `no wheel of the web UI: ${messageOf(error).split("\n")[0]}` };
   }
-}
-
-/** A page's state as the UI puts it into links (base64 of the escaped JSON, in letters that need no escape). */
-export function pageState(state: object): string {
-  const text = Buffer.from(encodeURI(JSON.stringify(state))).toString("base64");
-  return `O-${text.replaceAll("=", "").replaceAll("+", "-").replaceAll("/", "_")}`;
 }

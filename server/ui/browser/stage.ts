@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { openFolderBlobs } from "../../blobs/folder.ts";
 import { matyan, type Served, startServed, type TestFolder, testFolder } from "../../testing/served.ts";
-import { browserRuns, messageLines } from "./runs.ts";
+import { browserRuns, messageLines } from "./ownRuns.ts";
 
 const fixtures = join(import.meta.dir, "../../../fixtures/exchanges");
 const waitMs = 20_000;
@@ -22,21 +22,23 @@ const launchOptions = [
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ];
 
+/** What a test is: a sentence, and what is done on the stage. */
+export type Scenario = readonly [sentence: string, play: (stage: Stage) => Promise<void>];
+
 export class Stage implements AsyncDisposable {
   readonly server: Served;
   readonly #folder: TestFolder;
   readonly #browser: Browser;
-  readonly #context: BrowserContext;
+  /** One for each time zone; each has a cache of its own. */
+  readonly #contexts = new Map<string, BrowserContext>();
 
-  private constructor(folder: TestFolder, server: Served, browser: Browser, context: BrowserContext) {
+  private constructor(folder: TestFolder, server: Served, browser: Browser) {
     this.#folder = folder;
     this.server = server;
     this.#browser = browser;
-    this.#context = context;
   }
 
-  /** @param timezone of the browser, such as `Asia/Kolkata`. */
-  static async open(chromiumPath: string, wheel: string, timezone = "UTC"): Promise<Stage> {
+  static async open(chromiumPath: string, wheel: string): Promise<Stage> {
     const folder = await testFolder();
     const data = folder.path;
     const own = browserRuns();
@@ -54,10 +56,7 @@ export class Stage implements AsyncDisposable {
     for (const [key, bytes] of own.blobs) await blobs.put(key, bytes);
     const server = await startServed({ data, args: ["--ui", wheel] });
     const browser = await chromium.launch({ executablePath: chromiumPath, args: launchOptions });
-    const viewport = { width: 1400, height: 900 };
-    const context = await browser.newContext({ viewport, timezoneId: timezone, acceptDownloads: true });
-    context.setDefaultTimeout(waitMs);
-    return new Stage(folder, server, browser, context);
+    return new Stage(folder, server, browser);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -66,9 +65,23 @@ export class Stage implements AsyncDisposable {
     await this.#folder[Symbol.asyncDispose]();
   }
 
-  /** Opens a page of the UI, gives it to `look`, and then demands that nothing went wrong meanwhile. */
-  async visit(path: string, look: (view: View) => Promise<void>): Promise<void> {
-    const view = new View(await this.#context.newPage(), this.server.api);
+  async #context(timezone: string): Promise<BrowserContext> {
+    const kept = this.#contexts.get(timezone);
+    if (kept !== undefined) return kept;
+    const viewport = { width: 1400, height: 900 };
+    const context = await this.#browser.newContext({ viewport, timezoneId: timezone, acceptDownloads: true });
+    context.setDefaultTimeout(waitMs);
+    this.#contexts.set(timezone, context);
+    return context;
+  }
+
+  /**
+   * Opens a page of the UI, gives it to `look`, and then demands that nothing went wrong meanwhile.
+   * @param timezone of the browser, such as `America/New_York`.
+   */
+  async visit(path: string, look: (view: View) => Promise<void>, timezone = "UTC"): Promise<void> {
+    const context = await this.#context(timezone);
+    const view = new View(await context.newPage(), this.server.api);
     try {
       await view.go(path);
       await look(view);
@@ -149,6 +162,21 @@ export class View {
   async settles(): Promise<void> {
     await this.hides(/^Processing/);
     await this.page.waitForLoadState("networkidle", { timeout: 1_500 }).catch(() => undefined);
+  }
+
+  /** Closes menus and dialogs that lie over the page. */
+  async closePopups(): Promise<void> {
+    const popups = this.page.locator(".MuiPopover-root").filter({ visible: true });
+    await eventually(async () => {
+      if ((await popups.count()) > 0) await this.page.keyboard.press("Escape");
+      expect(await popups.count()).toBe(0);
+    });
+  }
+
+  /** The text of a file that is downloaded by clicking. */
+  async download(link: Locator): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
+    const [file] = await Promise.all([this.page.waitForEvent("download"), link.click()]);
+    return { name: file.suggestedFilename(), bytes: await Bun.file(await file.path()).bytes() };
   }
 
   /** A picture in $MATYAN_TEST_SCREENSHOTS, when that names a folder. */

@@ -57,7 +57,7 @@ function forestMessages(blobs: Map<string, Uint8Array>): Message[] {
   send("set_run_property", 0, { name: "forest", experiment: "woods", description: "green and still" });
   send("add_tag", 0, { tag_name: "oak" });
   const system = {
-    arguments: "train.py --trees 7",
+    arguments: ["train.py", "--trees", "7"],
     env_variables: { WOODS_HOME: "/woods" },
     packages: { "numpy-of-the-woods": "2.1.0" },
     git_info: {
@@ -70,7 +70,8 @@ function forestMessages(blobs: Map<string, Uint8Array>): Message[] {
   for (let step = 0; step < 60; step++) {
     send("log_metric", step, point("height", step, 10 + step, { subset: "train" }));
     send("log_metric", step, point("height", step, 5 + step / 2, { subset: "val" }));
-    send("log_metric", step, point("distance", step, step * 100));
+    send("log_metric", step, point("distance", step, step * 100, { subset: "train" }));
+    send("log_metric", step, point("distance", step, step * 50, { subset: "val" }));
     send("log_metric", step, point("odd", step, ["~NaN", "~Infinity", "~-Infinity", 1.5][step % 4]!));
     send("log_metric", step, point("__system__cpu", step, 40 + (step % 5)));
     send("log_metric", step, point("__system__gpu_memory_percent", step, 90 - step, { gpu: 0 }));
@@ -99,7 +100,9 @@ function riverMessages(): Message[] {
     make("create_run", { client_datetime: at(120).replace("Z", "+00:00"), force_resume: false }),
     make("set_run_property", { name: "river", experiment: "woods" }),
     make("log_hparams", { value: { hparams: { lr: 0.5, trees: 9, kind: "alder" } } }),
-    ...Array.from({ length: 20 }, (_, step) => make("log_metric", point("height", step, 30 - step, { subset: "train" }))),
+    ...Array.from({ length: 20 }, (_, step) =>
+      make("log_metric", point("height", step, 30 - step, { subset: "train" })),
+    ),
     make("log_terminal_line", { line: "first drop", step: 0 }),
   ];
 }
