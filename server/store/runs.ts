@@ -77,6 +77,12 @@ export async function hasRun(tx: ReadTransaction, store: StoreKeys, hash: string
   return created !== undefined && !isTrue(pending);
 }
 
+/** Whether the run exists and is not under way. */
+export async function isFinished(tx: ReadTransaction, store: StoreKeys, hash: string): Promise<boolean> {
+  const active = await tx.get(runKey(store, hash, "meta", "active", leaf));
+  return active !== undefined && !isTrue(active);
+}
+
 const trueByte = encodeValue(true)[0];
 
 export function isTrue(bytes: Uint8Array | undefined): boolean {

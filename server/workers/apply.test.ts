@@ -199,6 +199,35 @@ test("log records are kept once each, whenever they come", async () => {
   );
 });
 
+test("a log record without a time has that of its message", async () => {
+  const untimed = (at: number, time: string) => messageOf("log_record", `{"message":"m","level":20${time}}`, "run", at);
+  await apply(create(), untimed(start + 5, ""), untimed(start + 6, ',"timestamp":null'), untimed(start + 5, ""));
+  const records: unknown[] = [];
+  await store.database.snapshot(async (tx) => {
+    for await (const points of readSequence(tx, store, { hash: "run", contextId: 0, name: "__log_records" }))
+      for (const { value } of points) records.push(value instanceof Map && value.get("timestamp"));
+  });
+  expect(records).toEqual([start + 5, start + 6]);
+});
+
+test("a sequence that a finished run gets is a change of the run, a further point of it is none", async () => {
+  const updated = async () => (await meta())["updated_at"];
+  const later = (step: number, at: number, name: string) =>
+    messageOf("log_metric", `{"name":"${name}","value":1.0,"step":${step}}`, "run", at);
+  await apply(create());
+  const created = await updated();
+  await apply(later(0, start + 1, "loss"));
+  expect(await updated()).toBe(created);
+  await apply(messageOf("finish_run", "{}", "run", start + 10));
+  await apply(later(1, start + 20, "loss"));
+  expect(await updated()).toBe(start + 10);
+  await apply(later(0, start + 30, "acc"));
+  expect(await updated()).toBe(start + 30);
+  const before = await contentsOf(store);
+  await apply(later(0, start + 30, "acc"));
+  expect(await contentsOf(store)).toEqual(before);
+});
+
 test("the level of a log record is a number or a word", async () => {
   for (const level of ["20", '"30"', '"INFO"'])
     await apply(messageOf("log_record", `{"message":"m","level":${level},"timestamp":1.0}`));

@@ -78,8 +78,8 @@ export function objectValue(message: IngestMessage): Value {
 
 export function recordValue(message: IngestMessage): ValueMap {
   const level = recordLevel(message);
-  const timestamp = readFloat(message, "timestamp");
-  if (timestamp === undefined) throw refuse(message, "timestamp", "Field required");
+  // The real client always says when; what others send without it happened when they sent it, more or less.
+  const timestamp = readFloat(message, "timestamp") ?? message.timestamp;
   return mapOf({
     message: requireText(message, "message"),
     log_level: level,

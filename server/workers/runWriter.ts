@@ -3,9 +3,11 @@ import { MatyanError } from "../../formats/error.ts";
 import type { IngestMessage } from "../../formats/messages/index.ts";
 import type { ValueMap } from "../../formats/value.ts";
 import type { Transaction } from "../kv/index.ts";
+import { touchRun } from "../store/attrs.ts";
 import { writeContext } from "../store/contexts.ts";
 import type { Store } from "../store/index.ts";
 import type { StagedValue } from "../store/largeValues.ts";
+import { isFinished } from "../store/runs.ts";
 import { readHeads } from "../store/sequenceStats.ts";
 import { logBlob, logParameters } from "./attributes.ts";
 import { logMetric, logObject, logRecord, logTerminalLine } from "./points.ts";
@@ -21,6 +23,14 @@ export class RunWriter {
   readonly store: Store;
   readonly hash: string;
   readonly #sequences = new Map<number, Map<string, SequenceBuffer>>();
+  /**
+   * Sequences whose first point here came when the run was finished, with the time of its message. Readers follow those of a run
+   * under way; of a finished one they keep what they know until it changes.
+   */
+  readonly #late = new Map<SequenceBuffer, number>();
+  /** Whether the run is finished, as far as the messages were applied; undefined when that is to be read. */
+  #isFinished: boolean | undefined;
+  #now = 0;
 
   constructor(tx: Transaction, store: Store, hash: string) {
     this.tx = tx;
@@ -33,6 +43,7 @@ export class RunWriter {
    * @throws MatyanError whatever is wrong with the message; the transaction must not be committed then.
    */
   async apply(message: IngestMessage, staged?: StagedValue): Promise<void> {
+    this.#now = message.timestamp;
     switch (message.type) {
       case "log_metric":
         return logMetric(this, message);
@@ -47,8 +58,10 @@ export class RunWriter {
       case "blob_ref":
         return logBlob(this, message);
       case "create_run":
+        this.#isFinished = undefined;
         return createRunOf(this, message);
       case "finish_run":
+        this.#isFinished = undefined;
         return finishRunOf(this, message);
       case "set_run_property":
         return setProperties(this, message);
@@ -72,6 +85,8 @@ export class RunWriter {
     if (buffer === undefined) {
       buffer = new SequenceBuffer(this.store, { hash: this.hash, contextId, name });
       named.set(name, buffer);
+      this.#isFinished ??= await isFinished(this.tx, this.store, this.hash);
+      if (this.#isFinished) this.#late.set(buffer, this.#now);
     }
     return buffer;
   }
@@ -89,6 +104,11 @@ export class RunWriter {
       this.store,
       buffers.map(({ ref }) => ref),
     );
-    for (let i = 0; i < buffers.length; i++) await buffers[i]!.flush(this.tx, heads[i]!);
+    for (let i = 0; i < buffers.length; i++) {
+      const buffer = buffers[i]!;
+      const isNew = await buffer.flush(this.tx, heads[i]!);
+      const late = this.#late.get(buffer);
+      if (isNew && late !== undefined) await touchRun(this.tx, this.store, this.hash, late);
+    }
   }
 }

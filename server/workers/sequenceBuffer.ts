@@ -100,12 +100,15 @@ export class SequenceBuffer {
     return this.#next;
   }
 
-  /** Writes points, trace and extremes. `head` is what this transaction found of them. */
-  async flush(tx: Transaction, head: SequenceHead): Promise<void> {
+  /**
+   * Writes points, trace and extremes. `head` is what this transaction found of them. Returns whether the sequence is
+   * new to the run.
+   */
+  async flush(tx: Transaction, head: SequenceHead): Promise<boolean> {
     this.#stats.begin(head);
     await this.#writePoints(tx);
     // Only points that came again without a step: all is there.
-    if (this.#maxStep === undefined) return;
+    if (this.#maxStep === undefined) return false;
     const stored = head.trace;
     const floor = stored?.lastStep;
     const end = { lastStep: floor ?? 0n, last: stored?.last ?? null };
@@ -124,6 +127,7 @@ export class SequenceBuffer {
       if (hasLast) end.last = this.#last!;
     }
     this.#stats.finish(tx, end);
+    return stored === undefined;
   }
 
   async #writePoints(tx: Transaction): Promise<void> {

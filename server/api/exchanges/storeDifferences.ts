@@ -128,6 +128,14 @@ export const storeRules: readonly StoreRule[] = [
       at(theirs, "system", "tags", undefined, "run_count") && theirs!.value === 2n && ours?.value === 1n,
   },
   {
+    name: "tag of its first message",
+    isRight: (theirs, ours) =>
+      (at(theirs, "system", "tags", undefined, "created_at") ||
+        at(theirs, "system", "tags", undefined, "updated_at")) &&
+      theirs!.value === 1_772_647_409.625 &&
+      ours?.value === 1_772_647_409.375,
+  },
+  {
     name: "notes of others: none was made",
     isRight: (theirs, ours) =>
       ours === undefined && at(theirs, "system", "notes", "7a21e91e-6382-4b35-ac50-332c230099e2"),
