@@ -6,15 +6,16 @@ import type { BlobPlace, Refusal } from "../refusal.ts";
 /** Credentials are the application default ones; the emulator gets none. */
 export function gcsClient({ emulatorHost }: GcsSettings, options: StorageOptions): Storage {
   const storage = new Storage({
+    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, projectId: "emulated" }),
+    ...options,
     retryOptions: {
       // All that is written here may be written twice.
       idempotencyStrategy: IdempotencyStrategy.RetryAlways,
       maxRetries: 5,
       maxRetryDelay: 8,
       totalTimeout: 60,
+      ...options.retryOptions,
     },
-    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, projectId: "emulated" }),
-    ...options,
   });
   // Where STORAGE_EMULATOR_HOST is set, the SDK leaves the API's path out of its addresses.
   if (emulatorHost !== undefined) storage.baseUrl = `${storage.apiEndpoint}/storage/v1`;
