@@ -1,0 +1,284 @@
+// Cluster mode on a real Kafka and real object stores, the store in a folder: what clients log goes through frontier, Kafka and
+// workers; files by upload URLs of the object store; deletes back the same way.
+import { describe, expect, test } from "bun:test";
+import { azureAddress, azureTestKey, gcsAddress, s3Address, uniqueName } from "./blobs/testing/engines.ts";
+import { testKafka, testSettings } from "./bus/kafka/testing.ts";
+import { Configuration } from "./config.ts";
+import { openBlobs, openBus } from "./stack.ts";
+import { createRunFrame, metricFrame, TestConnection } from "./testing/connection.ts";
+import { testFolder } from "./testing/served.ts";
+import { eventually, startService } from "./testing/service.ts";
+
+const kafka = await testKafka();
+if ("missing" in kafka) console.warn(`tests of cluster mode are skipped: ${kafka.missing}`);
+const broker = "missing" in kafka ? undefined : kafka.address;
+
+interface ServeTold {
+  readonly api: string;
+  readonly frontier: string;
+  readonly store: string;
+  readonly blobs: string;
+  readonly bus: string;
+}
+
+interface Presigned {
+  readonly upload_url: string;
+  readonly s3_key: string;
+  readonly headers: Record<string, string> | null;
+}
+
+interface Place {
+  readonly name: string;
+  readonly address: string | undefined;
+  readonly env: () => Record<string, string>;
+  readonly headers: Record<string, string> | null;
+  readonly uri: (bucket: string) => string;
+  /** The emulator of GCS checks no signature. */
+  readonly isSigned: boolean;
+}
+
+const bucketOf = (env: Record<string, string>) => env["S3_BUCKET"] ?? env["GCS_BUCKET"] ?? env["AZURE_CONTAINER"]!;
+
+const places: readonly Place[] = [
+  {
+    name: "S3",
+    address: s3Address,
+    env: () => ({
+      BLOB_BACKEND_TYPE: "s3",
+      S3_ENDPOINT: s3Address!,
+      S3_ACCESS_KEY: "test-key",
+      S3_SECRET_KEY: "test-secret",
+      S3_BUCKET: uniqueName(),
+    }),
+    headers: null,
+    uri: (bucket) => `s3://${bucket}/`,
+    isSigned: true,
+  },
+  {
+    name: "GCS",
+    address: gcsAddress,
+    env: () => ({ BLOB_BACKEND_TYPE: "gcs", STORAGE_EMULATOR_HOST: gcsAddress!, GCS_BUCKET: uniqueName() }),
+    headers: null,
+    uri: (bucket) => `gs://${bucket}/`,
+    isSigned: false,
+  },
+  {
+    name: "Azure",
+    address: azureAddress,
+    env: () => {
+      const account = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${azureTestKey}`;
+      return {
+        BLOB_BACKEND_TYPE: "azure",
+        AZURE_CONN_STR: `${account};BlobEndpoint=${azureAddress}/devstoreaccount1`,
+        AZURE_CONTAINER: uniqueName(),
+      };
+    },
+    headers: { "x-ms-blob-type": "BlockBlob" },
+    uri: (container) => `azure://${container}/`,
+    isSigned: true,
+  },
+];
+
+/** Kafka with topics of its own, and the store in `data`. */
+function clusterEnv(data: string): Record<string, string> {
+  const { topics } = testSettings(broker!);
+  return {
+    KAFKA_BOOTSTRAP_SERVERS: broker!,
+    KAFKA_DATA_INGESTION_TOPIC: topics.ingestion,
+    KAFKA_CONTROL_EVENTS_TOPIC: topics.control,
+    MATYAN_DATA: data,
+    METRICS_PORT: "0",
+  };
+}
+
+const serveArgs = ["serve", "--port", "0", "--frontier-port", "0"];
+
+async function answer(url: string, init?: RequestInit): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(url, init);
+  const text = await response.text();
+  return { status: response.status, body: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : text };
+}
+
+async function presign(address: string, body: object): Promise<Presigned> {
+  const response = await fetch(`${address}/api/v1/rest/artifacts/presign`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  const presigned = (await response.json()) as Presigned;
+  expect([response.status, Object.keys(presigned)]).toEqual([200, ["upload_url", "s3_key", "headers"]]);
+  return presigned;
+}
+
+/** As the Python client does it: the content type asked for, and the headers that came along. */
+async function put(presigned: Presigned, type: string, bytes: string): Promise<number> {
+  const headers = { "content-type": type, ...presigned.headers };
+  const response = await fetch(presigned.upload_url, { method: "PUT", headers, body: bytes });
+  await response.text();
+  return response.status;
+}
+
+async function controlEvents(env: Record<string, string>): Promise<Record<string, unknown>[]> {
+  const bus = await openBus(new Configuration({ environment: env }).config, { clientId: "test" });
+  const events: Record<string, unknown>[] = [];
+  for await (const { records } of bus!.read(env["KAFKA_CONTROL_EVENTS_TOPIC"]!))
+    for (const { value } of records) events.push(JSON.parse(Buffer.from(value!).toString()));
+  await bus!.close();
+  return events;
+}
+
+describe.each(places.map((place) => [place.name, place] as const))("on %s", (_, place) => {
+  const run = test.skipIf(broker === undefined || place.address === undefined);
+
+  run(
+    "what is logged, uploaded and deleted takes its way through the cluster",
+    async () => {
+      await using folder = await testFolder();
+      const env = { ...clusterEnv(folder.path), ...place.env() };
+      await using serve = await startService<ServeTold>(serveArgs, env, folder.path);
+      const { api, frontier } = serve.told;
+      expect(serve.told).toMatchObject({ store: "embedded", blobs: env["BLOB_BACKEND_TYPE"], bus: "kafka" });
+      expect(await answer(`${frontier}/health/ready/`)).toEqual({
+        status: 200,
+        body: { status: "ok", checks: { store: "ok", blob: "ok", kafka: "ok" } },
+      });
+      expect(await answer(`${api}/health/ready/`)).toMatchObject({
+        status: 200,
+        body: { checks: { fdb: "ok", kafka: { control_producer: true, ingestion_producer: true }, blob: "ok" } },
+      });
+
+      const client = await TestConnection.open(`${frontier}/api/v1/ws/runs/r1`);
+      const frames = [createRunFrame(), ...[0, 1, 2].map((step) => metricFrame("loss", step, step))];
+      expect(await client.ask(frames)).toEqual({ status: "ok", error: null });
+      const info = `${api}/api/v1/rest/runs/r1/info/`;
+      // Acknowledged is what Kafka has: nobody stored it yet.
+      expect((await answer(info)).status).toBe(404);
+
+      const paths = ["model.pt", "a b/ü %2F+#?&=.txt", "seq/x/1.png", "plain"];
+      for (const path of paths) {
+        const type = path.endsWith("png") ? "image/png" : "application/octet-stream";
+        const presigned = await presign(frontier, { run_id: "r1", artifact_path: path, content_type: type });
+        expect([presigned.s3_key, presigned.headers]).toEqual([`r1/${path}`, place.headers]);
+        // It is good for this key alone.
+        const other = { ...presigned, upload_url: presigned.upload_url.replace("/r1/", "/r2/") };
+        if (place.isSigned) expect(await put(other, type, "other")).toBe(403);
+        expect([path, Math.floor((await put(presigned, type, `of ${path}`)) / 100)]).toEqual([path, 2]);
+        const ref = {
+          type: "blob_ref",
+          run_id: "r1",
+          s3_key: presigned.s3_key,
+          artifact_path: path,
+          content_type: type,
+        };
+        expect((await client.ask(ref)).status).toBe("ok");
+      }
+      await client.close();
+
+      await using ingest = await startService(["worker", "ingest"], env, folder.path);
+      await using control = await startService(["worker", "control"], env, folder.path);
+      const known = await eventually("the run and its files", async () => {
+        const { status, body } = await answer(info);
+        const { artifacts = [] } = body as { artifacts?: { path: string; uri: string }[] };
+        return status === 200 && artifacts.length === 3 ? artifacts : undefined;
+      });
+      // Images belong to their sequences.
+      expect(known.map(({ path }) => path).toSorted()).toEqual(
+        paths.filter((path) => !path.startsWith("seq/")).toSorted(),
+      );
+      for (const { uri } of known) expect(uri).toStartWith(place.uri(bucketOf(env)));
+      for (const { path } of known) {
+        const download = `${api}/api/v1/rest/runs/r1/artifacts/download/?path=${encodeURIComponent(path)}`;
+        expect(await (await fetch(download)).text()).toBe(`of ${path}`);
+      }
+
+      const archive = {
+        method: "PUT",
+        body: JSON.stringify({ archived: true }),
+        headers: { "content-type": "application/json" },
+      };
+      expect((await answer(`${api}/api/v1/rest/runs/r1/`, archive)).status).toBe(200);
+      expect((await answer(`${api}/api/v1/rest/runs/r1/`, { method: "DELETE" })).status).toBe(200);
+      await eventually("the run to be gone", async () => ((await answer(info)).status === 404 ? true : undefined));
+      const blobs = await openBlobs(new Configuration({ environment: env }).config);
+      await eventually("the files to be gone", async () => {
+        for await (const __ of blobs.list("r1/")) return undefined;
+        return true;
+      });
+      await blobs.close();
+      expect((await controlEvents(env)).map(({ type, payload }) => [type, payload])).toEqual([
+        ["run_archived", { run_id: "r1", archived: true }],
+        ["run_deleted", { run_id: "r1" }],
+      ]);
+      for (const service of [serve, ingest, control])
+        expect(await service.end("SIGTERM")).toEqual({ code: 0, errors: "" });
+    },
+    120_000,
+  );
+});
+
+const onKafka = test.skipIf(broker === undefined);
+const onS3 = test.skipIf(broker === undefined || s3Address === undefined);
+
+onS3(
+  "a frontier alone needs Kafka and an object store, and no store",
+  async () => {
+    await using folder = await testFolder();
+    const { MATYAN_DATA: _, ...env } = { ...clusterEnv(folder.path), ...places[0]!.env() };
+    await using serve = await startService<ServeTold>(["frontier", "--port", "0"], env, folder.path);
+    expect(serve.told).toMatchObject({ api: null, store: "none", blobs: "s3", bus: "kafka" });
+    const { frontier } = serve.told;
+    expect((await answer(`${frontier}/health/ready/`)).body).toEqual({
+      status: "ok",
+      checks: { blob: "ok", kafka: "ok" },
+    });
+    const client = await TestConnection.open(`${frontier}/api/v1/ws/runs/r1`);
+    expect((await client.ask(createRunFrame())).status).toBe("ok");
+    await client.close();
+    const presigned = await presign(frontier, { run_id: "r1", artifact_path: "a" });
+    expect(await put(presigned, "application/octet-stream", "bytes")).toBe(200);
+    // Our own door for uploads is shut.
+    expect((await fetch(`${frontier}/api/v1/blobs/r1/a`, { method: "PUT", body: "x" })).status).toBe(404);
+    expect(await serve.end("SIGTERM")).toEqual({ code: 0, errors: "" });
+  },
+  60_000,
+);
+
+onS3(
+  "a bucket or topic that is missing ends the start outside of development, and is named",
+  async () => {
+    await using folder = await testFolder();
+    const env: Record<string, string> = {
+      ...clusterEnv(folder.path),
+      ...places[0]!.env(),
+      MATYAN_ENVIRONMENT: "staging",
+    };
+    const start = (more: Record<string, string>) =>
+      startService<ServeTold>(serveArgs, { ...env, ...more }, folder.path);
+    expect(start({})).rejects.toThrow(env["S3_BUCKET"]);
+    const withoutBucket = { BLOB_BACKEND_TYPE: "folder" };
+    expect(start(withoutBucket)).rejects.toThrow(`no topic '${env["KAFKA_DATA_INGESTION_TOPIC"]}'`);
+  },
+  60_000,
+);
+
+onKafka(
+  "with blobs in the folder, clients upload to the frontier, and a worker stores what that makes known",
+  async () => {
+    await using folder = await testFolder();
+    const env = clusterEnv(folder.path);
+    await using serve = await startService<ServeTold>(serveArgs, env, folder.path);
+    await using _ = await startService(["worker", "ingest"], env, folder.path);
+    const { api, frontier } = serve.told;
+    const presigned = await presign(frontier, { run_id: "r2", artifact_path: "a b" });
+    expect(presigned.upload_url).toStartWith(`${frontier}/api/v1/blobs/r2/a%20b?`);
+    const client = await TestConnection.open(`${frontier}/api/v1/ws/runs/r2`);
+    expect((await client.ask(createRunFrame())).status).toBe("ok");
+    await client.close();
+    expect(await put(presigned, "application/octet-stream", "bytes")).toBe(200);
+    const download = `${api}/api/v1/rest/runs/r2/artifacts/download/?path=a%20b`;
+    await eventually("the file", async () => {
+      const response = await fetch(download);
+      return (await response.text()) === "bytes" ? true : undefined;
+    });
+  },
+  60_000,
+);
