@@ -18,10 +18,10 @@ const scenarios: readonly Scenario[] = [
   ...runScenarios,
   ...explorerScenarios,
   ...metricsScenarios,
+  ...experimentScenarios,
   ...collectionScenarios,
   ...runEditScenarios,
   ...runsScenarios,
-  ...experimentScenarios,
 ];
 
 const chromiumPath = findChromium();

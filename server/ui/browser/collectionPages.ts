@@ -106,7 +106,10 @@ export const collectionScenarios: readonly Scenario[] = [
         await view.page.waitForURL(/\/reports\/[0-9a-f-]{36}$/);
         const { pathname } = new URL(view.page.url());
         await view.go(`${pathname}/edit`);
+        await view.shows("growth report");
         await write(view, "# Decline of some");
+        // The UI asks for the name again.
+        await fillDialog(view, "growth report", "how it shrank");
         await stage.stored("reports", codes, ["# Decline of some"]);
       });
     },

@@ -59,13 +59,13 @@ export const experimentScenarios: readonly Scenario[] = [
     },
   ],
   [
-    "an experiment is deleted only after its name is typed",
+    "an experiment is deleted after a question",
     async (stage) => {
       const { id } = await find(stage, "large scale");
       await stage.visit(`/experiments/${id}/settings`, async (view) => {
         await view.button("Delete").click();
         const dialog = view.page.getByRole("dialog");
-        await dialog.locator("input").fill("large scale");
+        await dialog.getByText("Are you sure").waitFor();
         await dialog.getByRole("button", { name: "Delete" }).click();
         await view.page.waitForURL((url) => !url.pathname.includes(id));
       });

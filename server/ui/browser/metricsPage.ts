@@ -10,6 +10,7 @@ const control = (view: View, icon: string) => view.page.locator(`.Controls__anch
 
 /** The words on the chart, such as ticks and the title of the axis. */
 async function chartText(view: View): Promise<string> {
+  // biome-ignore lint/performance/useDomNodeTextContent: blanks between ticks come from how they are laid out
   return (await view.page.locator("[class*=ChartPanel]").first().innerText()).replace(/\s+/g, " ");
 }
 
@@ -57,8 +58,7 @@ export const metricsScenarios: readonly Scenario[] = [
     "metrics are grouped by a parameter, drawn as means, smoothed and exported",
     async (stage) => {
       await stage.visit(selectLink("metrics", ["height"]), async (view) => {
-        await lines(view).first().waitFor();
-        expect(await lines(view).count()).toBe(4);
+        await eventually(async () => expect(await lines(view).count()).toBe(4));
         await view.page.locator(".GroupingItem").first().click();
         await view.one(".GroupingPopover input").fill("hparams.kind");
         await view.page.getByRole("option").filter({ hasText: "run.hparams.kind" }).click();
@@ -87,7 +87,7 @@ export const metricsScenarios: readonly Scenario[] = [
         await openForest(view);
         const corner = { position: { x: 20, y: 20 } };
         await control(view, "zoom-in").click(corner);
-        const area = (await view.one("[class*=LineChart] svg").boundingBox())!;
+        const area = (await view.page.locator("[class*=LineChart] svg").first().boundingBox())!;
         await view.page.mouse.move(area.x + 300, area.y + 80);
         await view.page.mouse.down();
         await view.page.mouse.move(area.x + 500, area.y + 200, { steps: 5 });

@@ -79,7 +79,7 @@ export const runsScenarios: readonly Scenario[] = [
         await view.page.getByRole("dialog").getByRole("button", { name: action }).click();
       };
       const isGone = async (view: View) => await view.hides(/leaf/);
-      await stage.visit(runsLink('run.name.startswith("leaf")'), async (view) => {
+      await stage.visit(runsLink("run.hparams.trees == 1"), async (view) => {
         await view.shows("leaf");
         await view.settles();
         await act(view, "Archive");
@@ -92,7 +92,7 @@ export const runsScenarios: readonly Scenario[] = [
         await act(view, "Stop");
         await stage.stored(`runs/${river}/info`, (run: { props: { active: boolean } }) => run.props.active, false);
       });
-      await stage.visit(runsLink('run.name.startswith("leaf") and run.archived'), async (view) => {
+      await stage.visit(runsLink("run.hparams.trees == 1 and run.archived"), async (view) => {
         await view.shows("leaf");
         await view.settles();
         await act(view, "Delete");

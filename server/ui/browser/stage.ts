@@ -8,7 +8,7 @@ import { matyan, type Served, startServed, type TestFolder, testFolder } from ".
 import { browserRuns, messageLines } from "./ownRuns.ts";
 
 const fixtures = join(import.meta.dir, "../../../fixtures/exchanges");
-const waitMs = 20_000;
+const waitMs = 12_000;
 const launchOptions = [
   "--headless",
   "--no-sandbox",
@@ -144,6 +144,20 @@ export class View {
   /** Waits until each of the texts is visible. */
   async shows(...texts: readonly (string | RegExp)[]): Promise<void> {
     for (const text of texts) await this.text(text).waitFor();
+  }
+
+  /** What the page says, blanks and line ends as one blank. */
+  async words(): Promise<string> {
+    // biome-ignore lint/performance/useDomNodeTextContent: what is hidden does not count
+    return (await this.page.innerText("body")).replace(/\s+/g, " ");
+  }
+
+  /** Waits until the page says each of these, whatever elements they are made of. */
+  async says(...texts: readonly string[]): Promise<void> {
+    await eventually(async () => {
+      const words = await this.words();
+      for (const text of texts) expect(words).toContain(text);
+    });
   }
 
   async hides(text: string | RegExp): Promise<void> {
