@@ -53,6 +53,16 @@ export function parseJson(source: string | Uint8Array): Value {
   return parser.document();
 }
 
+/** As `parseJson`, and undefined for what is not JSON: for answers of servers of which nobody knows what they are. */
+export function tryParseJson(source: string | Uint8Array): Value | undefined {
+  try {
+    return parseJson(source);
+  } catch (error) {
+    if (error instanceof JsonError) return undefined;
+    throw error;
+  }
+}
+
 const encoder = new TextEncoder();
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

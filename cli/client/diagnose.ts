@@ -1,7 +1,7 @@
 // What answers at an address that could not be used: the difference between "nothing there" and "the wrong one".
 import { MatyanError, messageOf } from "../../formats/error.ts";
-import { parseJson } from "../../formats/json.ts";
-import { isMap, type Value } from "../../formats/value.ts";
+import { tryParseJson } from "../../formats/json.ts";
+import { isMap } from "../../formats/value.ts";
 
 export type Finding =
   /** Nobody listens, or the name is unknown. */
@@ -22,7 +22,7 @@ export async function lookAt(address: string): Promise<Finding> {
     const response = await fetch(`${address}/api/v1/rest/version/`, { signal: AbortSignal.timeout(probeMs) });
     const text = await response.text();
     if (response.status >= 502 && response.status <= 504) return { kind: "down", status: response.status };
-    const body = tryParse(text);
+    const body = tryParseJson(text);
     const version = isMap(body) ? body.get("version") : undefined;
     if (response.ok && isMap(body) && typeof version === "string") {
       const component = body.get("component");
@@ -93,12 +93,4 @@ export function reasonOf(error: unknown): string {
   if (error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError"))
     return "no answer in time";
   return messageOf(error);
-}
-
-function tryParse(text: string): Value | undefined {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 // Requests to the REST API: repeated where that is safe, and with errors that say what is wrong and what to do.
 import { MatyanError } from "../../formats/error.ts";
-import { parseJson } from "../../formats/json.ts";
+import { parseJson, tryParseJson } from "../../formats/json.ts";
 import { compact } from "../../formats/messages/index.ts";
 import { isMap, toNumber, type Value } from "../../formats/value.ts";
 import { type Backoff, pause, pauseMs, realTiming, type Timing } from "./backoff.ts";
@@ -154,7 +154,7 @@ export class Http {
   }
 
   async #refusal({ path }: ApiCall, { status }: Response, text: string): Promise<MatyanError> {
-    const body = tryParse(text);
+    const body = tryParseJson(text);
     const envelope = isMap(body) ? body.get("error") : undefined;
     if (!isMap(body) || (!isMap(envelope) && status === 404))
       return passing.has(status)
@@ -264,12 +264,4 @@ function positionIn(detail: Value | undefined): RefusedQuery | undefined {
   if (typeof statement !== "string") return undefined;
   const number = (name: string) => toNumber(detail.get(name)) ?? 0;
   return { statement, line: number("line"), offset: number("offset"), endOffset: number("end_offset") };
-}
-
-function tryParse(text: string): Value | undefined {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }

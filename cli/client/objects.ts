@@ -8,7 +8,7 @@ import { toMap } from "./plainValues.ts";
 export type MediaSource = string | Uint8Array | Blob;
 
 export class Text {
-  static readonly dtype = "text";
+  readonly dtype = "text";
   readonly data: string;
 
   constructor(data: string) {
@@ -24,7 +24,7 @@ const mostBins = 512;
 
 /** How many samples lie in each of equally wide bins of a range. */
 export class Distribution {
-  static readonly dtype = "distribution";
+  readonly dtype = "distribution";
   /** Samples in each bin, from the lowest on. */
   readonly counts: readonly number[];
   readonly range: readonly [low: number, high: number];
@@ -84,7 +84,7 @@ export class Distribution {
 
 /** A Plotly figure: an object with `data` and `layout`, or what makes one by `toJSON`. */
 export class Figure {
-  static readonly dtype = "figure";
+  readonly dtype = "figure";
   readonly #figure: ValueMap;
 
   /** @throws MatyanError `usage` for what is no object. */
@@ -109,7 +109,7 @@ export interface Media {
 }
 
 export class Image {
-  static readonly dtype = "image";
+  readonly dtype = "image";
   readonly source: MediaSource;
   readonly caption: string;
   readonly #format: string | undefined;
@@ -147,7 +147,7 @@ export class Image {
 }
 
 export class Audio {
-  static readonly dtype = "audio";
+  readonly dtype = "audio";
   readonly source: MediaSource;
   readonly caption: string;
   readonly #format: string | undefined;

@@ -1,7 +1,7 @@
 // What a frontier's reply says of each item of a frame (pipeline.md 4.2).
 
-import { parseJson } from "../../formats/json.ts";
-import { isMap, type Value } from "../../formats/value.ts";
+import { tryParseJson } from "../../formats/json.ts";
+import { isMap } from "../../formats/value.ts";
 
 export type Verdict =
   | { readonly kind: "ok" }
@@ -19,7 +19,7 @@ export type Verdict =
  * stores those before it and does not say which it was: that is `unclear` unless the frame had one item.
  */
 export function readReply(data: unknown, count: number): Verdict {
-  const reply = typeof data === "string" ? tryParse(data) : undefined;
+  const reply = typeof data === "string" ? tryParseJson(data) : undefined;
   const status = isMap(reply) ? reply.get("status") : undefined;
   if (!isMap(reply) || (status !== "ok" && status !== "error"))
     return { kind: "nonsense", reason: `an answer that is no reply: ${String(data).slice(0, 100)}` };
@@ -44,12 +44,4 @@ function namedItems(text: string, count: number): ReadonlyMap<number, string> | 
     reasons.set(index, parts[i + 1]!);
   }
   return reasons.size === Number(head[1]) ? reasons : undefined;
-}
-
-function tryParse(text: string): Value | undefined {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -205,8 +205,7 @@ export class Run implements AsyncDisposable {
     }
     if (value instanceof Image || value instanceof Audio) return this.#trackMedia(value, options);
     if (isTrackedObject(value)) {
-      const { dtype } = value.constructor as unknown as { readonly dtype: string };
-      return this.#send(this.#messages.object(value.toMessage(), dtype, this.#point(options)));
+      return this.#send(this.#messages.object(value.toMessage(), value.dtype, this.#point(options)));
     }
     if (typeof value !== "object" || value === null)
       throw new MatyanError("usage", `a ${value === null ? "null" : typeof value} can't be tracked`, {
@@ -345,8 +344,7 @@ export class Run implements AsyncDisposable {
       const media = await object.describe();
       const path = sequenceBlobPath(point.name, point.map, point.step, media.extension);
       const { key } = await this.#upload(path, contentTypeOf(path), await blobOf(media.source));
-      const { dtype } = object.constructor as unknown as { readonly dtype: string };
-      await this.#send(this.#messages.object(media.message(key), dtype, point));
+      await this.#send(this.#messages.object(media.message(key), object.dtype, point));
     });
   }
 

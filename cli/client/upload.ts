@@ -1,6 +1,6 @@
 // Uploads one blob: a presigned URL, a PUT that streams from the disk, and a look at what arrived (pipeline.md 4.4, 5.3).
 import { MatyanError } from "../../formats/error.ts";
-import { parseJson } from "../../formats/json.ts";
+import { tryParseJson } from "../../formats/json.ts";
 import { isMap, mapOf, type Value } from "../../formats/value.ts";
 import { type Backoff, pause, pauseMs } from "./backoff.ts";
 import { reasonOf } from "./diagnose.ts";
@@ -126,7 +126,7 @@ function readGrant(grant: Value, address: string) {
 function checksumIn(response: Response, text: string): { kind: "sha256" | "md5"; hex: string } | undefined {
   const header = (name: string) => response.headers.get(name);
   const fromBase64 = (value: string) => Buffer.from(value, "base64").toString("hex");
-  const body = /^\s*\{/.test(text) ? tryParse(text) : undefined;
+  const body = /^\s*\{/.test(text) ? tryParseJson(text) : undefined;
   const own = isMap(body) ? body.get("sha256") : undefined;
   if (typeof own === "string") return { kind: "sha256", hex: own.toLowerCase() };
   const amazon = header("x-amz-checksum-sha256");
@@ -142,12 +142,4 @@ async function digestOf(blob: Blob, kind: "sha256" | "md5"): Promise<string> {
   const hash = new Bun.CryptoHasher(kind);
   for await (const chunk of blob.stream()) hash.update(chunk);
   return hash.digest("hex");
-}
-
-function tryParse(text: string): Value | undefined {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }

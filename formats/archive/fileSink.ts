@@ -5,7 +5,9 @@ import { MatyanError, messageOf } from "../error.ts";
 
 /** Size and SHA-256 (lower-case hex) of a finished file. */
 export interface FileSum {
+  /** Bytes. */
   readonly size: number;
+  /** Lower-case hex. */
   readonly sha256: string;
 }
 

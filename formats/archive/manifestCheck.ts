@@ -74,7 +74,8 @@ function checkRuns(manifest: ValueMap, hashes: ReadonlySet<string>, archive: See
         faults.error(`runs/${hash}/${file}`, "file-missing", "required, but missing");
   }
   // A run that was asked for twice is listed, and counted, twice.
-  const listed = (manifest.get("run_hashes") as Value[] | undefined)?.length ?? 0;
+  const named = manifest.get("run_hashes");
+  const listed = Array.isArray(named) ? named.length : 0;
   if (count !== undefined && count !== BigInt(hashes.size) && count !== BigInt(listed) && !explained) {
     faults.error(manifestName, "count", `run_count is ${show(count)}, but run_hashes names ${hashes.size}`);
   }
@@ -96,8 +97,8 @@ function checkEntities(manifest: ValueMap, archive: SeenArchive, faults: FaultLi
 }
 
 function checkBlobs(manifest: ValueMap, archive: SeenArchive, faults: FaultList): void {
-  const converted =
-    isMap(manifest.get("filters")) && (manifest.get("filters") as ValueMap).get("source") === "tensorboard";
+  const filters = manifest.get("filters");
+  const converted = isMap(filters) && filters.get("source") === "tensorboard";
   for (const [field, real] of [
     ["blob_count", archive.blobs],
     ["blob_bytes", archive.blobBytes],

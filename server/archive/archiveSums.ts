@@ -2,17 +2,12 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { parseDocument } from "../../formats/archive/document.ts";
+import type { FileSum } from "../../formats/archive/fileSink.ts";
 import { fileSize, readChunks } from "../../formats/archive/folder.ts";
 import { checksumsName } from "../../formats/archive/layout.ts";
 import { readLines } from "../../formats/archive/lines.ts";
 import { MatyanError } from "../../formats/error.ts";
 import { isMap, toNumber, type Value } from "../../formats/value.ts";
-
-export interface FileSum {
-  /** Lower-case hex. */
-  readonly sha256: string;
-  readonly size: number;
-}
 
 /** Bytes of checksums.json: lines that belong to one run. */
 interface Stretch {
@@ -29,7 +24,10 @@ export class ArchiveSums {
     this.#runs = runs;
   }
 
-  /** Undefined when the archive has none. The writer puts one file on a line; only the places of a run's lines are kept. */
+  /**
+   * Undefined when the archive has none. The writer puts one file on a line; only the places of a run's lines are kept.
+   * @throws MatyanError `corrupt` for a line that names no file
+   */
   static async open(folder: string): Promise<ArchiveSums | undefined> {
     const path = join(folder, checksumsName);
     if (fileSize(path) === undefined) return undefined;
@@ -71,11 +69,13 @@ function readSum(path: string, entry: Value): FileSum {
   throw new MatyanError("corrupt", `${checksumsName}: the entry of '${path}' has no digest and size`);
 }
 
-/** The hash in a line like `"runs/<hash>/run.json": {...},`. Hashes that JSON escapes are left to the whole parser's way. */
+/** The hash in a line like `"runs/<hash>/run.json": {...},`; undefined for other lines. @throws MatyanError `corrupt` */
 function runOf(line: Uint8Array): string | undefined {
   const text = Buffer.from(line.buffer, line.byteOffset, Math.min(line.length, 2048)).toString("utf8");
   const found = /^\s*"runs\/((?:[^"\\/]|\\.)+)\//.exec(text)?.[1];
-  return found === undefined ? undefined : (JSON.parse(`"${found}"`) as string);
+  if (found === undefined) return undefined;
+  const hash = parseDocument(Buffer.from(`"${found}"`), checksumsName);
+  return typeof hash === "string" ? hash : undefined;
 }
 
 function addLine(runs: Map<string, Stretch[]>, hash: string, line: Stretch): void {

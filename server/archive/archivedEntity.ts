@@ -1,5 +1,6 @@
 // Entities as any known producer wrote them, made into what the store holds (backup-convert.md 1.6, storage.md 4.1).
 import { MatyanError } from "../../formats/error.ts";
+import { uuidOf } from "../../formats/uuid.ts";
 import { toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 
 export const entityKinds = ["experiment", "tag", "dashboard", "dashboard_app", "report", "note"] as const;
@@ -71,11 +72,8 @@ export function readArchivedEntity(kind: ArchivedKind, data: ValueMap, line: num
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The converter's ids are 8 hex digits, which the API can't serve: they become a UUID (RFC 9562 version 8) of kind and id. */
+/** The converter's ids are 8 hex digits, which the API can't serve: they become a UUID of kind and id. */
 export function storedId(kind: ArchivedKind, id: string): string {
   if (uuid.test(id)) return id;
-  const bytes = new Bun.CryptoHasher("sha256").update(`matyan ${kind} ${id}`).digest().subarray(0, 16);
-  bytes[6] = 0x80 | (bytes[6]! & 0x0f);
-  bytes[8] = 0x80 | (bytes[8]! & 0x3f);
-  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  return uuidOf(`matyan ${kind} ${id}`);
 }

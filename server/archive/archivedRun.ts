@@ -1,13 +1,14 @@
 // A run of an archive: its documents and points as the store holds them, each file checked against its digest as it is read.
 import { join } from "node:path";
 import { collect, parseDocument } from "../../formats/archive/document.ts";
+import type { FileSum } from "../../formats/archive/fileSink.ts";
 import { fileSize, readChunks } from "../../formats/archive/folder.ts";
 import { sequencesName } from "../../formats/archive/layout.ts";
 import { RecordParser } from "../../formats/archive/recordLines.ts";
 import type { ArchiveReader, LineRecord, RunReader } from "../../formats/archive/types.ts";
 import { MatyanError } from "../../formats/error.ts";
 import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
-import type { ArchiveSums, FileSum } from "./archiveSums.ts";
+import type { ArchiveSums } from "./archiveSums.ts";
 import { type ArchivedMeta, readArchivedMeta } from "./restoreMeta.ts";
 import { type ArchivedTrace, readArchivedContexts, readArchivedTraces } from "./restoreValues.ts";
 
@@ -30,7 +31,7 @@ export interface ArchivedFile {
   /** Path below `blobs/`. */
   readonly path: string;
   readonly size: number;
-  /** Throws `corrupt` at the end when the bytes are not those that were backed up. */
+  /** @throws MatyanError `corrupt` at the end when the bytes are not those that were backed up. */
   read(): AsyncIterable<Uint8Array>;
 }
 

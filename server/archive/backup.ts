@@ -9,7 +9,7 @@ import type { Store } from "../store/index.ts";
 import { readProjectSettings } from "../store/project.ts";
 import { entityKinds } from "./archivedEntity.ts";
 import { backupRun } from "./backupRun.ts";
-import { selectRuns } from "./backupSelect.ts";
+import { runsToBackUp } from "./backupSelect.ts";
 import { parseSince } from "./since.ts";
 
 export interface BackupOptions {
@@ -58,7 +58,7 @@ const maxWarnings = 100;
 export async function backup(options: BackupOptions): Promise<BackupReport> {
   const { store, progress = silentProgress, signal, includeBlobs = true } = options;
   const since = options.since === undefined ? undefined : parseSince(options.since);
-  const hashes = await selectRuns(store, { runs: options.runs, experiment: options.experiment, since });
+  const hashes = await runsToBackUp(store, { runs: options.runs, experiment: options.experiment, since });
   const filters = filterFields(options);
   const warnings: string[] = [];
   let warningCount = 0;

@@ -1,8 +1,6 @@
 // Which runs a backup holds, and in which order.
-import { MatyanError } from "../../formats/error.ts";
 import { toNumber } from "../../formats/value.ts";
-import { nearestNames } from "../listing/nearest.ts";
-import { findExperimentByName, listEntities } from "../store/entities.ts";
+import { checkNames } from "../listing/select.ts";
 import type { Store } from "../store/index.ts";
 import { listRuns, readMeta, resolveHash } from "../store/runs.ts";
 
@@ -19,8 +17,8 @@ export interface RunFilters {
  * The hashes of runs that pass all filters, in the order of creation (then of the hash), archived ones included.
  * @throws MatyanError `not_found` for an unknown run or experiment, `conflict` for an ambiguous beginning of a hash.
  */
-export async function selectRuns(store: Store, filters: RunFilters): Promise<string[]> {
-  if (filters.experiment !== undefined) await checkExperiment(store, filters.experiment);
+export async function runsToBackUp(store: Store, filters: RunFilters): Promise<string[]> {
+  if (filters.experiment !== undefined) await checkNames(store, { experiment: filters.experiment });
   const named = filters.runs === undefined ? undefined : await resolveAll(store, filters.runs);
   if (named !== undefined && filters.experiment === undefined && filters.since === undefined)
     return inCreationOrder(store, named);
@@ -45,19 +43,4 @@ async function inCreationOrder(store: Store, hashes: Iterable<string>): Promise<
     dated.push({ hash, created: toNumber(meta?.get("created_at")) ?? 0 });
   }
   return dated.sort((a, b) => a.created - b.created || (a.hash < b.hash ? -1 : 1)).map(({ hash }) => hash);
-}
-
-async function checkExperiment(store: Store, name: string): Promise<void> {
-  await store.database.snapshot(async (tx) => {
-    if ((await findExperimentByName(tx, store, name)) !== undefined) return;
-    const names: string[] = [];
-    for await (const { fields } of listEntities(tx, store, "experiment")) names.push(String(fields.get("name")));
-    const near = nearestNames(name, names);
-    throw new MatyanError("not_found", `there is no experiment '${name}'`, {
-      hint:
-        near.length > 0
-          ? `Did you mean '${near.join("', '")}'?`
-          : "`matyan runs ls` shows runs with their experiments.",
-    });
-  });
 }

@@ -367,3 +367,12 @@ test("the extremes of restored metrics are kept", async () => {
   expect([told[0]?.min, told[0]?.max]).toEqual([Math.min(...values), Math.max(...values)]);
   expect(await rebuildStats(store, one)).toBe(0);
 });
+
+test("a line of checksums.json that is damaged is a fault of the archive, not of the program", async () => {
+  const path = await copyOf(await makeArchive([{ hash: one }]));
+  const file = join(path, "checksums.json");
+  const text = await readFile(file, "utf8");
+  await writeFile(file, text.replace(`"runs/${one}/run.json"`, `"runs/\\q${one.slice(2)}/run.json"`));
+  const failure = await failureOf(restoreInto(await newStack(), path));
+  expect(failure).toMatchObject({ code: "corrupt", message: expect.stringContaining("checksums.json") });
+});

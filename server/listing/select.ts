@@ -193,7 +193,11 @@ function compareKeys(a: RankedRun["keys"], b: RankedRun["keys"], sort: readonly 
   return 0;
 }
 
-async function checkNames(store: Store, { experiment, tag }: RunSelection): Promise<void> {
+/** Names that filter runs must be those of something. @throws MatyanError `not_found` naming what there is */
+export async function checkNames(
+  store: Store,
+  { experiment, tag }: Pick<RunSelection, "experiment" | "tag">,
+): Promise<void> {
   await store.database.snapshot(async (tx) => {
     for (const [kind, name, find] of [
       ["experiment", experiment, findExperimentByName],

@@ -1,5 +1,6 @@
 // Messages about the run itself: creation, resuming, finish, properties, tags (pipeline.md 2.6; our rules: docs/ingestion.md).
 import type { IngestMessage } from "../../formats/messages/index.ts";
+import { uuidOf } from "../../formats/uuid.ts";
 import type { ValueMap } from "../../formats/value.ts";
 import { firstStart, rememberSession } from "../store/applied.ts";
 import { addRunTag, removeRunTag, setRunExperiment } from "../store/associations.ts";
@@ -108,11 +109,6 @@ async function named(
 
 /** Made of the message that brings it into being, so that applying the same messages to another store gives the same id. */
 function entityId(kind: NamedKind, name: string, hash: string, timestamp: number): string {
-  const digest = new Bun.CryptoHasher("sha256").update(JSON.stringify([kind, name, hash, timestamp])).digest();
-  const bytes = new Uint8Array(digest).slice(0, 16);
-  // The bits that make it a UUID of version 4 (RFC 9562), as which readers check it.
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = bytes.toHex();
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+  // Readers check that it is one of version 4.
+  return uuidOf(JSON.stringify([kind, name, hash, timestamp]), 4);
 }

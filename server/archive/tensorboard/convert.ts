@@ -1,11 +1,11 @@
 // Converts a folder of TensorBoard logs into an archive: finds runs, indexes each, writes its points in the order of its files.
-import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { type ArchiveWriter, createArchive, type RunWriter } from "../../../formats/archive/index.ts";
 import { MatyanError } from "../../../formats/error.ts";
 import type { Progress } from "../../../formats/progress.ts";
 import { addTally, emptyTally, type Tally } from "../../../formats/tensorboard/emit.ts";
 import { Arena } from "../../../formats/tensorboard/source.ts";
+import { uuidOf } from "../../../formats/uuid.ts";
 import { mapOf, type Value } from "../../../formats/value.ts";
 import { discoverRuns, type LoggedRun } from "./discover.ts";
 import { type FileReport, type IndexedRun, indexRun } from "./indexRun.ts";
@@ -87,8 +87,11 @@ export async function convertTensorboard(options: ConvertOptions): Promise<Conve
     ...(options.now === undefined ? {} : { now: options.now }),
     ...(options.durable === undefined ? {} : { durable: options.durable }),
   });
+  // An id made of the name: importing twice gives one experiment, not two.
   const experiment =
-    options.experiment === undefined ? undefined : { id: experimentId(options.experiment), name: options.experiment };
+    options.experiment === undefined
+      ? undefined
+      : { id: uuidOf(`tensorboard experiment\0${options.experiment}`), name: options.experiment };
   const workers = options.workers ?? (bytes < worthWorkers ? 1 : Math.min(2, availableParallelism()));
   const arena = new Arena();
   using workshop = workers === 1 ? singleWorkshop(arena) : poolWorkshop(workers, arena);
@@ -149,14 +152,6 @@ async function writeExperiment(archive: ArchiveWriter, { id, name }: Experiment,
 interface TimeSpan {
   readonly first: number;
   readonly last: number;
-}
-
-/** A UUID made of the name (version 8, RFC 9562): importing twice gives one experiment, not two. */
-function experimentId(name: string): string {
-  const bytes = createHash("sha256").update(`tensorboard experiment\0${name}`).digest().subarray(0, 16);
-  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 /** A run whose points are on their way. */
