@@ -5,6 +5,7 @@ import { isMap, type Value } from "../../formats/value.ts";
 import type { Database } from "../kv/index.ts";
 import { prefixRange } from "../kv/index.ts";
 import { openMemory } from "../kv/memory.ts";
+import { newSpace } from "../kv/testing/foundationdb.ts";
 import { openStore, type Store } from "./index.ts";
 
 export const directoryNames = ["runs", "indexes", "system"] as const;
@@ -13,9 +14,15 @@ export const directoryNames = ["runs", "indexes", "system"] as const;
 const open: Database[] = [];
 const mostOpen = 20;
 
-/** A new empty store in memory; over `wrap(database)` when given. It is closed when `mostOpen` younger ones were made. */
+/** Which engine the suites of the store and of what stands on it run on: memory, unless this names FoundationDB. */
+const onFoundationDb = process.env["MATYAN_TEST_ENGINE"] === "foundationdb";
+
+/**
+ * A new empty store in memory (or on FoundationDB, see above); over `wrap(database)` when given. It is closed when `mostOpen`
+ * younger ones were made.
+ */
 export async function memoryStore(wrap: (database: Database) => Database = (database) => database): Promise<Store> {
-  const store = await openStore(await openMemory());
+  const store = await openStore(onFoundationDb ? await newSpace() : await openMemory());
   open.push(store.database);
   if (open.length > mostOpen) await open.shift()!.close();
   return { ...store, database: wrap(store.database) };
