@@ -1,4 +1,4 @@
-#!/usr/bin/env bun
+#!/usr/bin/env -S bun --no-env-file
 // The command line's entry: finds the command that was asked for, reads only its file, and runs it.
 import { MatyanError } from "../formats/error.ts";
 import manifest from "../package.json" with { type: "json" };

@@ -17,7 +17,8 @@ const workers: readonly string[] = ["server/archive/tensorboard/segmentWorker.ts
 const outfile = resolve(process.argv[2] ?? "dist/matyan");
 const result = await Bun.build({
   entrypoints: ["cli/main.ts", ...workers],
-  compile: { outfile },
+  // The program reads .env by itself; Bun would take .env.local and others too.
+  compile: { outfile, autoloadDotenv: false },
   minify: { whitespace: true, syntax: true },
   bytecode: true,
   format: "esm",

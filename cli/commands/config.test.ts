@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runMatyan } from "../testing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "matyan-config-"));
@@ -49,6 +49,23 @@ test("each setting is told with where it comes from: option, environment, .env, 
   ]);
   expect(found).toMatchObject({ mode: "cluster", store: "embedded" });
   expect(existsSync(join(cwd, "here"))).toBe(false);
+});
+
+test("of files with settings only .env is read, as by the existing services", async () => {
+  const cwd = join(folder, "files");
+  mkdirSync(cwd);
+  writeFileSync(join(cwd, ".env"), "LOG_LEVEL=debug\n");
+  for (const name of [".env.local", ".env.development", ".env.production"])
+    writeFileSync(join(cwd, name), "LOG_LEVEL=error\nMETRICS_PORT=1\n");
+  const child = Bun.spawn([join(import.meta.dir, "../../scripts/matyan"), "config", "--json"], {
+    cwd,
+    env: { PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const found = JSON.parse(await child.stdout.text()) as Told;
+  const [level, port] = ["LOG_LEVEL", "METRICS_PORT"].map((name) => settingOf(found, name)!);
+  expect([level!.value, level!.source]).toEqual(["debug", ".env"]);
+  expect([port!.value, port!.source]).toEqual([9_090, "default"]);
 });
 
 test("a table for people has every variable of the role, those of engines that are not chosen in brackets", async () => {
