@@ -25,7 +25,7 @@ export function azureClient(settings: AzureSettings, credential?: TokenCredentia
   });
 }
 
-export function accountKeyOf(client: BlobServiceClient): StorageSharedKeyCredential | undefined {
+export function accountKeyOf(client: Pick<BlobServiceClient, "credential">): StorageSharedKeyCredential | undefined {
   return client.credential instanceof StorageSharedKeyCredential ? client.credential : undefined;
 }
 

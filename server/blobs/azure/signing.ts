@@ -14,13 +14,18 @@ const longestLifeMs = 7 * 24 * 3_600_000;
 /** Clocks differ. */
 const skewMs = 15 * 60_000;
 
+/** What of the client is used. */
+interface KeyGiver extends Pick<BlobServiceClient, "credential" | "accountName"> {
+  getUserDelegationKey(startsOn: Date, expiresOn: Date): Promise<UserDelegationKey>;
+}
+
 export class AzureSigner {
-  readonly #client: BlobServiceClient;
+  readonly #client: KeyGiver;
   readonly #now: () => number;
   #delegated: { readonly key: Promise<UserDelegationKey>; readonly expires: number } | undefined;
 
   /** @param now milliseconds since the epoch */
-  constructor(client: BlobServiceClient, now: () => number = Date.now) {
+  constructor(client: KeyGiver, now: () => number = Date.now) {
     this.#client = client;
     this.#now = now;
   }

@@ -20,20 +20,22 @@ export function gcsTarget(bucket: Bucket, key: string, contentType: string): Par
     },
     begin: async () => {
       const [address] = await file.createResumableUpload({ metadata: { contentType } });
-      return new ResumableUpload(address);
+      return new ResumableUpload(address, contentType);
     },
   };
 }
 
 /** The protocol of resumable uploads: https://cloud.google.com/storage/docs/performing-resumable-uploads */
-class ResumableUpload implements PartUpload {
+export class ResumableUpload implements PartUpload {
   /** Whoever knows the session's address may write to it. */
   readonly #address: string;
+  readonly #contentType: string;
   #sent = 0;
   #sum = 0;
 
-  constructor(address: string) {
+  constructor(address: string, contentType: string) {
     this.#address = address;
+    this.#contentType = contentType;
   }
 
   async part(_: number, bytes: Uint8Array): Promise<void> {
@@ -81,7 +83,7 @@ class ResumableUpload implements PartUpload {
   async #request(headers: Record<string, string>, body: Uint8Array | undefined): Promise<number> {
     const answer = await fetch(this.#address, {
       method: "PUT",
-      headers,
+      headers: { "content-type": this.#contentType, ...headers },
       body: body === undefined ? "" : Buffer.from(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength),
       // 308 is "resume incomplete" here, and leads nowhere.
       redirect: "manual",
