@@ -85,9 +85,9 @@ function openRemote(hash: string, address: string, { signal, onTrouble }: PlaceO
   return {
     hash,
     list: async () => {
-      const info = await repo.getRun(hash, signal);
+      const info = await repo.getRun(hash, signal, { artifactDetails: true });
       if (info === undefined) throw missing();
-      return info.artifacts.map(({ path, uri }) => ({ path, uri, contentType: undefined, size: undefined }));
+      return info.artifacts.map(({ path, uri, contentType, size }) => ({ path, uri, contentType, size }));
     },
     read: async (path) => repo.readArtifact(hash, path, signal),
     checkRun: () => checkRemote(http, hash, signal, missing),

@@ -47,9 +47,14 @@ export class Repo {
   }
 
   /** Everything about a run but its points; undefined when there is none of that hash. */
-  async getRun(hash: string, signal?: AbortSignal): Promise<RunInfo | undefined> {
+  async getRun(
+    hash: string,
+    signal?: AbortSignal,
+    options: { readonly artifactDetails?: boolean } = {},
+  ): Promise<RunInfo | undefined> {
     try {
-      return readRunInfo(hash, await this.http.json({ path: `runs/${encodeURIComponent(hash)}/info`, signal }));
+      const query = { artifact_details: options.artifactDetails };
+      return readRunInfo(hash, await this.http.json({ path: `runs/${encodeURIComponent(hash)}/info`, query, signal }));
     } catch (error) {
       if (error instanceof ServerRefusal && error.status === 404) return undefined;
       throw error;

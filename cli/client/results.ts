@@ -78,6 +78,10 @@ export interface ArtifactRef {
   readonly name: string;
   readonly path: string;
   readonly uri: string;
+  /** Told only by servers that know, and when asked. */
+  readonly contentType: string | undefined;
+  /** Bytes; null when the file is not stored, undefined when it was not told. */
+  readonly size: number | null | undefined;
 }
 
 export interface SequenceRef {
@@ -261,6 +265,8 @@ function readArtifacts(info: Fields): ArtifactRef[] {
       name: textOf(artifact.get("name")),
       path: textOf(artifact.get("path")),
       uri: textOf(artifact.get("uri")),
+      contentType: textOrNull(artifact.get("content_type")) ?? undefined,
+      size: artifact.has("size") ? numberOrNull(artifact.get("size")) : undefined,
     };
   });
 }

@@ -13,7 +13,7 @@ export const define: Define = (command) => {
   command
     .argument("<run>", "the run's hash; without --url a beginning that no other run shares will do")
     .option("--url <api>", "ask the server at this address instead of opening the store")
-    .addHelpText("after", "\nA server does not tell sizes and types.")
+    .addHelpText("after", "\nServers of the existing services do not tell sizes and types.")
     .addHelpText("after", examples("matyan artifacts ls 3f9c1a20", "matyan artifacts ls 3f9c1a20 --json | jq -r .path"))
     .action(execute<[string], Options>(listOfRun));
 };
@@ -38,11 +38,11 @@ async function listOfRun({ out, config, signal }: Context, options: Options, run
     size === null ? { text: "missing", paint: out.style.red } : size === undefined ? "" : groupDigits(size),
     safeText(contentType ?? uri),
   ]);
-  const isLocal = options.url === undefined;
+  const isTold = artifacts.some(({ contentType }) => contentType !== undefined);
   const columns = [
     { title: "path", importance: 100, min: 12 },
-    { title: isLocal ? "bytes" : "", importance: 80, align: "right" as const },
-    { title: isLocal ? "type" : "uri", importance: 40, min: 8 },
+    { title: isTold ? "bytes" : "", importance: 80, align: "right" as const },
+    { title: isTold ? "type" : "uri", importance: 40, min: 8 },
   ];
   for (const line of tableLines(columns, rows, out.width, out.style)) out.line(line);
   out.info(out.style.dim(counted(artifacts.length, "artifact")));
