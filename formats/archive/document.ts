@@ -12,7 +12,7 @@ export async function readDocument(path: string, label: string): Promise<Value |
   return parseDocument(await collect(readChunks(path, size), label), label);
 }
 
-/** All bytes of a document. Throws `too_large` over 64 MB. */
+/** All bytes of a document. @throws MatyanError `too_large` over 64 MB. */
 export async function collect(source: AsyncIterable<Uint8Array>, label: string): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
@@ -24,7 +24,7 @@ export async function collect(source: AsyncIterable<Uint8Array>, label: string):
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
 }
 
-/** Throws `corrupt` naming file and line. */
+/** @throws MatyanError `corrupt` naming file and line. */
 export function parseDocument(bytes: Uint8Array, label: string): Value {
   try {
     return parseJson(bytes);

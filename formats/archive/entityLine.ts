@@ -5,7 +5,7 @@ import { isMap, type Value } from "../value.ts";
 import { isBlank } from "./lines.ts";
 import type { ArchiveEntity } from "./types.ts";
 
-/** The entity; undefined for a blank line. Throws `corrupt`, without naming file and line. */
+/** The entity; undefined for a blank line. @throws MatyanError `corrupt`, without naming file and line. */
 export function parseEntity(bytes: Uint8Array, line: number): ArchiveEntity | undefined {
   if (isBlank(bytes)) return undefined;
   let value: Value;

@@ -13,7 +13,7 @@ export interface FolderItem {
   readonly isFolder: boolean;
 }
 
-/** What the folder holds, sorted by name. Throws `corrupt` at anything but files and folders. */
+/** What the folder holds, sorted by name. @throws MatyanError `corrupt` at anything but files and folders. */
 export function listFolder(folder: string): FolderItem[] {
   const items = guard(folder, () => readdirSync(folder, { withFileTypes: true }));
   return items

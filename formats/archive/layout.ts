@@ -53,7 +53,7 @@ export function pathFault(path: string): string | undefined {
   return undefined;
 }
 
-/** Throws `unsupported` unless `hash` can name a run's folder. */
+/** @throws MatyanError `unsupported` unless `hash` can name a run's folder. */
 export function checkRunHash(hash: string): void {
   const fault = segmentFault(hash);
   if (fault !== undefined) {

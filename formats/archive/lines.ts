@@ -9,7 +9,7 @@ export interface Line {
   readonly number: number;
 }
 
-/** All lines; an empty one after the last "\n" is not a line. Throws `too_large` for a line over `maxBytes`. */
+/** All lines; an empty one after the last "\n" is not a line. @throws MatyanError `too_large` for a line over `maxBytes`. */
 export async function* readLines(
   source: AsyncIterable<Uint8Array>,
   maxBytes: number = maxLineBytes,

@@ -103,7 +103,7 @@ export function publishFile(from: string, parent: string, name: string, suffix: 
   return firstFree(parent, name, suffix, (path) => placeFile(from, path));
 }
 
-/** Gives the file `from` exactly the name `path`. Throws `conflict` when that is taken. */
+/** Gives the file `from` exactly the name `path`. @throws MatyanError `conflict` when that is taken. */
 export function placeFile(from: string, path: string): void {
   try {
     linkSync(from, path);

@@ -63,7 +63,7 @@ async function openFolder(folder: string, label: string, options: OpenOptions, t
   return new FolderReader(folder, label, manifest, runHashes, options, temp);
 }
 
-/** The hashes in the manifest, each once. Throws `corrupt` for ones that cannot be a folder's name. */
+/** The hashes in the manifest, each once. @throws MatyanError `corrupt` for ones that cannot be a folder's name. */
 function namedRuns(manifest: ValueMap, label: string): string[] {
   const hashes = manifest.get("run_hashes") ?? [];
   if (!Array.isArray(hashes)) throw new MatyanError("corrupt", `${label}: run_hashes is not a list`);

@@ -11,7 +11,7 @@ export interface SequenceFacts {
   readonly firstLine: number;
   count: number;
   maxStep: bigint;
-  /** Points and the first line of each shape, by its place in `shapes`. */
+  /** How many points have each shape, and the line of the first one. */
   readonly shapes: Map<Shape, { count: number; line: number }>;
 }
 

@@ -29,7 +29,7 @@ export function fileBytes(path: string): AsyncIterable<Uint8Array> {
 }
 
 /**
- * Files and folders of the archive in the tar, in its order. Throws `TarError` when the tar or its gzip wrapping is damaged
+ * Files and folders of the archive in the tar, in its order. @throws TarError when the tar or its gzip wrapping is damaged
  * or cut short, naming the last member seen.
  */
 export async function* readTar(source: AsyncIterable<Uint8Array>, options: TarOptions): AsyncGenerator<ArchiveEntry> {

@@ -60,8 +60,9 @@ export interface RunWriter {
   /** The run's sink of records: the same one at every call. */
   records(): RecordSink;
   /**
-   * Stores a blob at `blobs/<path>`. Throws `conflict` when the path is taken, `unsupported` when it cannot be a file
-   * (absolute, `..`, empty or over-long segments). Returns its size in bytes.
+   * Stores a blob at `blobs/<path>`, and returns its size in bytes.
+   * @throws MatyanError `conflict` when the path is taken, `unsupported` when it cannot be a file (absolute, `..`, empty or
+   * over-long segments)
    */
   blob(path: string, source: Uint8Array | AsyncIterable<Uint8Array>): Promise<number>;
   /** Writes a JSON file into the run's folder that other readers ignore, e.g. `tags.json`. */
@@ -127,11 +128,11 @@ export interface RunReader {
   readonly hash: string;
   /** Required files that the folder lacks: the existing client leaves such folders of runs that it failed to export (1.5). */
   readonly missing: readonly RunDocument[];
-  /** Throws `corrupt` when it is missing or not JSON. */
+  /** @throws MatyanError `corrupt` when it is missing or not JSON. */
   readJson(file: RunDocument): Promise<Value>;
   /** A file that not every archive has, e.g. `tags.json`. */
   readExtra(file: string): Promise<Value | undefined>;
-  /** Batches of points in file order. Throws `corrupt` naming file and line. */
+  /** Batches of points in file order. @throws MatyanError `corrupt` naming file and line. */
   records(): AsyncIterable<LineRecord[]>;
   /** In an order that is the same every time. */
   blobs(): AsyncIterable<ArchiveBlob>;

@@ -8,7 +8,7 @@ import { isPlainFolder, readChunks } from "./folder.ts";
 import { readTar, type TarOptions } from "./tarReader.ts";
 
 /**
- * Writes the archive in the tar to `folder`, which is empty and the caller's alone. Throws `corrupt` naming the member
+ * Writes the archive in the tar to `folder`, which is empty and the caller's alone. @throws MatyanError `corrupt` naming the member
  * for paths that leave the archive, links and devices, and a second member of one name with other content.
  */
 export async function unpackTar(source: AsyncIterable<Uint8Array>, folder: string, options: TarOptions): Promise<void> {

@@ -1,7 +1,7 @@
 // Which values a sequence holds, and whether they are what its trace's dtype promises (backup-convert.md 1.10, 1.11).
 import { isMap, type Value } from "../value.ts";
 
-/** What a value looks like. Numbers of this enumeration index counters. */
+/** What a value looks like, in the words of messages. */
 export const shapes = [
   "a float",
   "an integer",
@@ -21,7 +21,7 @@ export const shapes = [
 
 export type Shape = (typeof shapes)[number];
 
-const objectShapes: ReadonlyMap<Value, Shape> = new Map([
+const objectShapes: ReadonlyMap<string, Shape> = new Map([
   ["image", "an image"],
   ["text", "a text"],
   ["distribution", "a distribution"],
@@ -31,12 +31,7 @@ const objectShapes: ReadonlyMap<Value, Shape> = new Map([
 ]);
 
 const dtypeShapes: ReadonlyMap<string, Shape> = new Map([
-  ["image", "an image"],
-  ["text", "a text"],
-  ["distribution", "a distribution"],
-  ["audio", "an audio clip"],
-  ["figure", "a figure"],
-  ["custom", "a custom object"],
+  ...objectShapes,
   // The plural is what the existing client's bucket names are; readers accept it (6.5).
   ["images", "an image"],
   ["texts", "a text"],
@@ -58,7 +53,8 @@ export function shapeOf(value: Value): Shape {
   if (Array.isArray(value)) return listShape(value);
   if (!isMap(value)) return "an object of unknown type";
   const type = value.get("type");
-  if (type !== undefined) return objectShapes.get(type) ?? "an object of unknown type";
+  if (type !== undefined)
+    return (typeof type === "string" ? objectShapes.get(type) : undefined) ?? "an object of unknown type";
   return typeof value.get("message") === "string" ? "a log record" : "an object of unknown type";
 }
 
