@@ -1,7 +1,7 @@
 // Browser test: tags, bookmarks and reports are made, changed and taken away.
 import { expect } from "bun:test";
 import { selectLink } from "./links.ts";
-import type { Scenario, View } from "./stage.ts";
+import { eventually, type Scenario, type View } from "./stage.ts";
 
 interface Named {
   readonly name: string;
@@ -47,6 +47,23 @@ export const collectionScenarios: readonly Scenario[] = [
         await view.shows("lichen", "Tag successfully updated");
         expect(names(await tags())).toContain("lichen");
       });
+      const isHidden = async () => (await tags()).find(({ name }) => name === "lichen")?.archived;
+      await stage.visit("/tags", async (view) => {
+        const detail = view.page.locator(".TagDetail");
+        await view.click("lichen");
+        await detail.locator("button:has(.icon-eye-outline-hide)").click();
+        await view.page.getByRole("dialog").getByRole("button", { name: "Hide" }).click();
+        await view.shows("9 Tags");
+        expect(await isHidden()).toBe(true);
+        await view.click("Hidden Tags");
+        await view.click("lichen");
+        await detail.locator("button:has([class*=icon-eye])").click();
+        await view.page
+          .getByRole("dialog")
+          .getByRole("button", { name: /bring back|show|unhide/i })
+          .click();
+        await eventually(async () => expect(await isHidden()).toBe(false));
+      });
       await stage.visit("/tags", async (view) => {
         const detail = view.page.locator(".TagDetail");
         await view.click("lichen");
@@ -85,7 +102,7 @@ export const collectionScenarios: readonly Scenario[] = [
     },
   ],
   [
-    "a report is written, listed, rendered and changed",
+    "a report is written, listed and changed",
     async (stage) => {
       const codes = (found: readonly { readonly code: string }[]) => found.map(({ code }) => code);
       const write = async (view: View, text: string) => {

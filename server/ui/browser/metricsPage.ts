@@ -87,7 +87,9 @@ export const metricsScenarios: readonly Scenario[] = [
         await openForest(view);
         const corner = { position: { x: 20, y: 20 } };
         await control(view, "zoom-in").click(corner);
-        const area = (await view.page.locator("[class*=LineChart] svg").first().boundingBox())!;
+        const chart = view.page.locator("[class*=LineChart] svg").first();
+        await chart.hover();
+        const area = (await chart.boundingBox())!;
         await view.page.mouse.move(area.x + 300, area.y + 80);
         await view.page.mouse.down();
         await view.page.mouse.move(area.x + 500, area.y + 200, { steps: 5 });

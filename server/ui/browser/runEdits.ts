@@ -1,4 +1,5 @@
 // Browser test: what is changed on the page of a run is in the store, and on the page when it is opened again.
+import { expect } from "bun:test";
 import { leaf } from "./ownRuns.ts";
 import type { Scenario, View } from "./stage.ts";
 
@@ -94,6 +95,19 @@ export const runEditScenarios: readonly Scenario[] = [
         await view.shows("Insights");
         await view.says("Notes 1");
       });
+    },
+  ],
+  [
+    "a run is deleted on its page, and its page is left",
+    async (stage) => {
+      const doomed = "97030ee7b4b55ec131ea152becef4119";
+      await stage.visit(`/runs/${doomed}/settings`, async (view) => {
+        await view.shows("audio run");
+        await view.button("Delete").click();
+        await view.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+        await view.page.waitForURL((url) => !url.pathname.includes(doomed));
+      });
+      await expect(stage.rest("GET", `runs/${doomed}/info`)).rejects.toThrow("404");
     },
   ],
 ];
