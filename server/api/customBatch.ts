@@ -46,7 +46,7 @@ export function customBatchRoutes(context: ApiContext, uris: BlobUris): readonly
       body: tracesBody.schema,
       answer,
       errors: [404],
-      handle: (request) => handle(context, uris, request, scope, request.query.int("record_step", -1)),
+      handle: (request) => handle(context, uris, request, scope, request.query.step("record_step", -1n)),
     },
   ]);
 }
@@ -57,7 +57,7 @@ async function handle(
   uris: BlobUris,
   request: ApiRequest,
   scope: CustomScope,
-  step: number | undefined,
+  step: bigint | undefined,
 ): Promise<Response> {
   const choice = readChoice(request, scope);
   const refs = await readBody(request, tracesBody);
@@ -76,7 +76,7 @@ async function* frames(
   meta: ValueMap,
   refs: readonly TraceRef[],
   choice: Choice,
-  step: number | undefined,
+  step: bigint | undefined,
 ): AsyncGenerator<Step<Uint8Array>, void> {
   const reader = new RunReader(tx, store);
   const traces = (await new Run(reader, hash, meta).traces()).filter((trace) => isOfScope(choice.scope, trace));
@@ -113,10 +113,10 @@ async function* writeStep(
   trace: RunTrace,
   choice: Choice,
   uris: BlobUris,
-  wanted: number,
+  wanted: bigint,
 ): AsyncGenerator<Uint8Array, void> {
   const { tx, store } = reader;
-  const step = wanted === -1 ? await lastStep(tx, store, ref) : wanted < 0 ? undefined : BigInt(wanted);
+  const step = wanted === -1n ? await lastStep(tx, store, ref) : isStep(wanted) ? wanted : undefined;
   const point = step === undefined ? undefined : await readPoint(tx, store, ref, step);
   if (step === undefined || point === undefined) return;
   const uriOf = (index: number) => uris.uri({ ...ref, step, index });
@@ -128,6 +128,11 @@ async function* writeStep(
       : [itemOf(scope, point.value, 0, uriOf)];
   encoder.entry(["name"], trace.name).entry(["context"], trace.context).entry(["values"], items);
   yield await writeRanges(encoder, reader, trace, ref.hash, choice, [step], [step, step], items.length);
+}
+
+/** Whether a step can be asked for by its number: negative ones mean nothing here. */
+function isStep(wanted: bigint): boolean {
+  return wanted >= 0n && BigInt.asIntN(64, wanted) === wanted;
 }
 
 async function writeRanges(

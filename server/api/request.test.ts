@@ -99,3 +99,18 @@ describe("a request", () => {
     expect(untold.body()).rejects.toMatchObject({ status: 413 });
   });
 });
+
+test("a step is read exactly, however large it is", () => {
+  const read = (text: string) => new QueryReader(`http://x/?s=${text}`).step("s", -1n);
+  expect(["", "7", "%2B7", "-1", "1.0", "1_000", "9007199254740993", "9".repeat(400)].map(read)).toEqual([
+    -1n,
+    7n,
+    7n,
+    -1n,
+    1n,
+    1000n,
+    9007199254740993n,
+    BigInt("9".repeat(400)),
+  ]);
+  for (const text of ["x", "1.5", "1e3", "--1"]) expect(() => read(text)).toThrow(ApiError);
+});

@@ -132,6 +132,12 @@ export class QueryReader {
     return text === undefined ? fallback : readInteger(text);
   }
 
+  /** As `int`, exact for steps, which can be larger than a number holds. */
+  step(name: string, fallback: bigint): bigint {
+    const text = this.string(name);
+    return text === undefined ? fallback : BigInt(integerText(text).replace(/^\+|\..*$/g, ""));
+  }
+
   bool(name: string): boolean | undefined;
   bool(name: string, fallback: boolean): boolean;
   bool(name: string, fallback?: boolean): boolean | undefined {
@@ -172,11 +178,15 @@ export interface RangeText {
   readonly stop?: bigint | undefined;
 }
 
-/** Blanks around, `_` between digits and a fraction of zeros are fine, as in pydantic. */
 function readInteger(text: string): number {
+  return Number(integerText(text));
+}
+
+/** Blanks around, `_` between digits and a fraction of zeros are fine, as in pydantic. */
+function integerText(text: string): string {
   if (!/^\s*[+-]?\d+(?:_\d+)*(?:\.0*)?\s*$/.test(text))
     throw invalid("Input should be a valid integer, unable to parse string as an integer");
-  return Number(text.trim().replaceAll("_", ""));
+  return text.trim().replaceAll("_", "");
 }
 
 const words: Readonly<Record<string, boolean>> = {
