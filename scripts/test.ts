@@ -1,4 +1,5 @@
-// Runs the type check, the linter and the tests, and closes with one line that counts them all.
+// Runs the type check, the linter and the tests, and closes with one line that counts them all. With --services tests on real
+// servers run as well, as far as this machine can have them; what was started for them is stopped in the end.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,8 +12,8 @@ interface Tally {
 
 const tally: Tally = { passed: 0, failed: [], skipped: [] };
 
-async function run(command: readonly string[]): Promise<boolean> {
-  const child = Bun.spawn([...command], { stdio: ["ignore", "inherit", "inherit"] });
+async function run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<boolean> {
+  const child = Bun.spawn([...command], { env: { ...process.env, ...env }, stdio: ["ignore", "inherit", "inherit"] });
   return (await child.exited) === 0;
 }
 
@@ -42,7 +43,18 @@ function attribute(attributes: string, name: string): string {
 
 const entities: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&", "#39": "'" };
 
-const paths = process.argv.slice(2);
+const services = ["kafka", "s3", "s3-memory", "gcs", "azure"] as const;
+
+async function service(name: string, action: "address" | "stop"): Promise<boolean> {
+  const child = Bun.spawn([`scripts/services/${name}`, action], { stdio: ["ignore", "ignore", "ignore"] });
+  return (await child.exited) === 0;
+}
+
+const words = process.argv.slice(2);
+const withServices = words.includes("--services");
+const paths = words.filter((word) => word !== "--services");
+const running = new Set<string>();
+if (withServices) for (const name of services) if (await service(name, "address")) running.add(name);
 const folder = mkdtempSync(join(tmpdir(), "matyan-test-"));
 const report = join(folder, "junit.xml");
 if (paths.length === 0) {
@@ -50,14 +62,19 @@ if (paths.length === 0) {
   await check("lint and format (biome)", ["node_modules/.bin/biome", "check", "."]);
 }
 console.log("== tests (bun test)");
-const clean = await run([
-  process.execPath,
-  "test",
-  "--timeout=60000",
-  "--reporter=junit",
-  `--reporter-outfile=${report}`,
-  ...paths,
-]);
+const clean = await run(
+  [
+    process.execPath,
+    "test",
+    // Tests on real servers wait for what those do in their own time, such as a group that notices that a member is dead.
+    `--timeout=${withServices ? 180_000 : 60_000}`,
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...paths,
+  ],
+  withServices ? { MATYAN_TEST_SERVICES: "1" } : {},
+);
+if (withServices) for (const name of services) if (!running.has(name)) await service(name, "stop");
 const before = tally.failed.length;
 const counted = await countCases(report);
 // A crash, or an error outside any test, fails the run without a failed case.
