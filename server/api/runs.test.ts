@@ -55,6 +55,17 @@ describe("the info of a run", () => {
     );
   });
 
+  test("counts the run's notes for the UI, which shows how many there are", async () => {
+    await using api = await openTestApi();
+    await ingest(api, "r", [created]);
+    await ingest(api, "other", [created]);
+    for (const run of ["r", "r", "other"]) await ask(api, "POST", `/runs/${run}/note`, { content: "a note" });
+    const browser = { "x-timezone-offset": "0", "content-type": "application/json" };
+    const shown = await api.send("GET", `${base}/runs/r/info`, undefined, browser);
+    expect(((await shown.json()) as { props: { notes: number } }).props.notes).toBe(2);
+    expect((await ask(api, "GET", "/runs/r/info")).json.props).not.toHaveProperty("notes");
+  });
+
   test("leaves out the environment and types that are not asked for", async () => {
     await using api = await openTestApi();
     await ingest(api, "r", [
