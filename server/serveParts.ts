@@ -7,7 +7,7 @@ import type { Config } from "./config.ts";
 import { readSecret } from "./frontier/index.ts";
 import type { CheckedParts } from "./health.ts";
 import { lockDataFolder, type ServeLock } from "./serveLock.ts";
-import { openBlobs, openBus, openStack } from "./stack.ts";
+import { openBus, openCheckedBlobs, openStack } from "./stack.ts";
 import type { Store } from "./store/index.ts";
 import { within } from "./within.ts";
 import { ApplyLoop } from "./workers/apply.ts";
@@ -55,9 +55,8 @@ export async function openServeParts(
   if (needsStore && config.store.engine === "embedded")
     lock = undo.use(await lockDataFolder(config.dataDir, role === "all" ? ["api", "frontier"] : [role]));
   const stack = needsStore ? undo.use(await openStack(config, { missing: "create" })) : undefined;
-  const blobs = stack?.blobs ?? (await openBlobs(config));
+  const blobs = stack?.blobs ?? (await openCheckedBlobs(config));
   if (stack === undefined) undo.defer(() => blobs.close());
-  if (blobs.engine !== "folder") await blobs.check();
   const secret = blobs.presignPut === undefined ? await readSecret(join(config.dataDir, "presign.key")) : undefined;
 
   const patience = config.flushSeconds * 1_000;

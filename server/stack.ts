@@ -27,12 +27,31 @@ export interface Stack extends OpenStore {
   readonly blobs: BlobStore;
 }
 
+type BlobConfig = Pick<Config, "dataDir" | "durability" | "blobs">;
 type EngineConfig = Pick<Config, "dataDir" | "durability" | "store" | "blobs" | "fault">;
 
-/** The store and the blobs. @throws MatyanError what the configuration or an engine finds wrong */
+/**
+ * The store and the blobs; for writing, the bucket is asked for first, and made in development.
+ * @throws MatyanError what the configuration or an engine finds wrong
+ */
 export async function openStack(config: EngineConfig, options: OpenStackOptions): Promise<Stack> {
   if (config.fault !== undefined) throw config.fault;
-  return stackOf(await openDatabase(config, options), options, () => openBlobs(config));
+  const { access = "write", missing } = options;
+  return stackOf(await openDatabase(config, options), options, () =>
+    access === "write" && missing !== "empty" ? openCheckedBlobs(config) : openBlobs(config),
+  );
+}
+
+/** The blobs alone, where bucket or container are there. @throws MatyanError that names what is missing */
+export async function openCheckedBlobs(config: BlobConfig): Promise<BlobStore> {
+  const blobs = await openBlobs(config);
+  try {
+    if (blobs.engine !== "folder") await blobs.check();
+    return blobs;
+  } catch (error) {
+    await blobs.close();
+    throw error;
+  }
 }
 
 /** The store alone, for commands that look at no blobs. @throws MatyanError what the configuration or an engine finds wrong */
@@ -42,7 +61,7 @@ export async function openStoreOnly(config: EngineConfig, options: OpenStackOpti
 }
 
 /** The blobs alone. Whether bucket or container are there is asked by their `check`. */
-export async function openBlobs(config: Pick<EngineConfig, "dataDir" | "durability" | "blobs">): Promise<BlobStore> {
+export async function openBlobs(config: BlobConfig): Promise<BlobStore> {
   const { blobs } = config;
   switch (blobs.engine) {
     case "folder": {
