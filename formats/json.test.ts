@@ -2,19 +2,15 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { MatyanError } from "./error.ts";
 import { formatJson, JsonError, jsonFloat, parseJson, pythonFloat } from "./json.ts";
+import { refusal } from "./testing.ts";
 import { Extension, mapOf, Timestamp, type Value } from "./value.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** What `run` throws as a JsonError; anything else, or nothing, fails the test. */
-function refusal(run: () => unknown): JsonError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof JsonError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
+function jsonRefusal(run: () => unknown): JsonError {
+  const error = refusal(run);
+  if (error instanceof JsonError) return error;
+  throw error;
 }
 
 describe("parseJson", () => {
@@ -113,7 +109,7 @@ describe("parseJson", () => {
   ];
   test.each(bad)("%s is refused at its place", (_, text, line, column, offset) => {
     for (const source of [text, utf8(text)]) {
-      const error = refusal(() => parseJson(source));
+      const error = jsonRefusal(() => parseJson(source));
       expect({ code: error.code, line: error.line, column: error.column, offset: error.offset }).toEqual({
         code: "corrupt",
         line,
@@ -124,20 +120,20 @@ describe("parseJson", () => {
   });
 
   test("the message has the place and what is there", () => {
-    expect(refusal(() => parseJson('{"step": 1,\n "value": 01,\n "x": 2}')).message).toBe(
+    expect(jsonRefusal(() => parseJson('{"step": 1,\n "value": 01,\n "x": 2}')).message).toBe(
       'not JSON: a number starts with a needless zero at line 2, column 11 (byte 22), near " \\"value\\": 01,"',
     );
   });
 
   test("an error far into a long line shows only what is near", () => {
-    const error = refusal(() => parseJson(`\ufeff[${"1, ".repeat(1_000_000)}é, 日本]`));
+    const error = jsonRefusal(() => parseJson(`\ufeff[${"1, ".repeat(1_000_000)}é, 日本]`));
     expect([error.line, error.column, error.offset]).toEqual([1, 3_000_002, 3_000_004]);
     expect(error.message.endsWith(', near ", 1, 1, 1, 1, 1, 1, é, 日本]"')).toBe(true);
   });
 
   test("bytes that are not UTF-8 are refused at the first bad one", () => {
     const at = (bytes: number[]) => {
-      const error = refusal(() => parseJson(new Uint8Array(bytes)));
+      const error = jsonRefusal(() => parseJson(new Uint8Array(bytes)));
       return [error.line, error.column, error.offset];
     };
     expect(at([0x0a, 0x22, 0xc3, 0xa9, 0xff, 0x22])).toEqual([2, 3, 4]);
@@ -147,18 +143,18 @@ describe("parseJson", () => {
   });
 
   test("a raw half of a surrogate pair in a string source is refused at its place", () => {
-    const error = refusal(() => parseJson('["é🚀",\n"a\ud83d"]'));
+    const error = jsonRefusal(() => parseJson('["é🚀",\n"a\ud83d"]'));
     expect([error.line, error.column, error.offset]).toEqual([2, 3, 13]);
   });
 
   test("nesting and integers are bounded, so that no text can exhaust stack or time", () => {
     const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
     expect(formatJson(parseJson(nested(512)))).toBe(nested(512));
-    expect(refusal(() => parseJson(nested(513))).column).toBe(513);
-    expect(refusal(() => parseJson("[".repeat(1_000_000))).message).toContain("nesting");
-    expect(refusal(() => parseJson('{"a":'.repeat(1_000_000))).message).toContain("nesting");
+    expect(jsonRefusal(() => parseJson(nested(513))).column).toBe(513);
+    expect(jsonRefusal(() => parseJson("[".repeat(1_000_000))).message).toContain("nesting");
+    expect(jsonRefusal(() => parseJson('{"a":'.repeat(1_000_000))).message).toContain("nesting");
     expect(parseJson("9".repeat(4300))).toBe(10n ** 4300n - 1n);
-    expect(refusal(() => parseJson("9".repeat(4301))).message).toContain("4300 digits");
+    expect(jsonRefusal(() => parseJson("9".repeat(4301))).message).toContain("4300 digits");
     expect(parseJson(`0.${"3".repeat(100_000)}`)).toBe(1 / 3);
   });
 
@@ -354,5 +350,5 @@ describe("pythonFloat", () => {
 });
 
 test("a JsonError is a MatyanError, so that a person sees its message and not a stack", () => {
-  expect(refusal(() => parseJson("?"))).toBeInstanceOf(MatyanError);
+  expect(jsonRefusal(() => parseJson("?"))).toBeInstanceOf(MatyanError);
 });

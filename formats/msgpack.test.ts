@@ -2,21 +2,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { MatyanError } from "./error.ts";
 import { decodeValue, encodeFloat, encodeInteger, encodeValue } from "./msgpack.ts";
+import { hex, refusal } from "./testing.ts";
 import { Extension, mapOf, Timestamp, type Value } from "./value.ts";
 
-const hex = (text: string): Uint8Array => Uint8Array.fromHex(text.replaceAll(" ", ""));
 const encoded = (value: Value): string => encodeValue(value).toHex();
-
-/** What `run` throws as a MatyanError; anything else, or nothing, fails the test. */
-function refusal(run: () => unknown): MatyanError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof MatyanError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 describe("vectors", () => {
   // storage.md section 1.3, the boundaries of each length from the msgpack specification.

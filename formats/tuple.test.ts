@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { MatyanError } from "./error.ts";
+import { hex, refusal } from "./testing.ts";
 import {
   NanDouble,
   pack,
@@ -14,19 +15,6 @@ import {
   unpack,
   Versionstamp,
 } from "./tuple.ts";
-
-const hex = (text: string): Uint8Array => Uint8Array.fromHex(text.replaceAll(" ", ""));
-
-/** What `run` throws as a MatyanError; anything else, or nothing, fails the test. */
-function refusal(run: () => unknown): MatyanError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof MatyanError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 describe("vectors", () => {
   // storage.md section 1.2, the rest from the tuple layer's public design document and its Python binding.

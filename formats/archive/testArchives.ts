@@ -1,5 +1,6 @@
 // For tests: archives in memory, to be changed, packed and checked without a disk.
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
@@ -132,4 +133,11 @@ export async function writeSampleArchive(out: string, options: { compress?: bool
   await second.close();
   await archive.extra("project.json", mapOf({ name: "p", description: "", pinned_sequences: new Map() }));
   return (await archive.finish()).path;
+}
+
+/** The sample archive in a folder of its own, which the caller removes, and its files. */
+export async function newSample(): Promise<{ folder: string; ours: string; oursFiles: Files }> {
+  const folder = mkdtempSync(join(tmpdir(), "matyan-verify-test-"));
+  const ours = await writeSampleArchive(folder);
+  return { folder, ours, oursFiles: loadFiles(ours) };
 }

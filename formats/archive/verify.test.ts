@@ -1,8 +1,6 @@
 // Verification passes what other programs wrote and names every kind of damage where it is.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import type { VerifyResult } from "./archiveCheck.ts";
 import {
   chunksOf,
@@ -13,6 +11,7 @@ import {
   goldenTars,
   loadFiles,
   memoryEntries,
+  newSample,
   tarGzipOfFiles,
   tarOfFiles,
   writeSampleArchive,
@@ -24,9 +23,7 @@ let ours: string;
 let oursFiles: Files;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "matyan-verify-test-"));
-  ours = await writeSampleArchive(folder);
-  oursFiles = loadFiles(ours);
+  ({ folder, ours, oursFiles } = await newSample());
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,7 +1,6 @@
 // Verification of what an archive comes in, a tar or a folder: what is refused, what is warned of, what is read all the same.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   chunksOf,
@@ -11,10 +10,10 @@ import {
   fixtures,
   goldenFolders,
   loadFiles,
+  newSample,
   tarGzipOfFiles,
   tarOf,
   tarOfFiles,
-  writeSampleArchive,
 } from "./testArchives.ts";
 import { verifyArchive } from "./verify.ts";
 
@@ -23,9 +22,7 @@ let ours: string;
 let oursFiles: Files;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "matyan-verify-test-"));
-  ours = await writeSampleArchive(folder);
-  oursFiles = loadFiles(ours);
+  ({ folder, ours, oursFiles } = await newSample());
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
