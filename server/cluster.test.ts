@@ -9,9 +9,7 @@ import { createRunFrame, metricFrame, TestConnection } from "./testing/connectio
 import { testFolder } from "./testing/served.ts";
 import { eventually, startService } from "./testing/service.ts";
 
-const kafka = await testKafka();
-if ("missing" in kafka) console.warn(`tests of cluster mode are skipped: ${kafka.missing}`);
-const broker = "missing" in kafka ? undefined : kafka.address;
+const broker = await testKafka();
 
 interface ServeTold {
   readonly api: string;
