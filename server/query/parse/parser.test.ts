@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { SyntaxFault } from "../errors.ts";
 import { fixture } from "../testing.ts";
-import { maximalNesting, parseExpression } from "./parser.ts";
+import { maximalNesting } from "./nesting.ts";
+import { parseExpression } from "./parser.ts";
 
 function faultOf(text: string): SyntaxFault | undefined {
   try {

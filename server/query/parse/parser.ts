@@ -1,18 +1,16 @@
 // Python 3.12's grammar of one expression (reference, chapter 10, start symbol `eval`) by recursive descent. It accepts and
 // refuses what CPython's own parser does, and reports the same places; checked against it in parser.test.ts.
 import type { BinaryOperator, CompareOperator, Node } from "../ast.ts";
-import { childrenOf } from "../ast.ts";
 import { SyntaxFault } from "../errors.ts";
 import { parseArguments, parseSlices } from "./calls.ts";
 import { describe } from "./describe.ts";
 import { parseBraces, parseList, parseParenthesised } from "./displays.ts";
-import { parseFormatted } from "./formatted.ts";
+import { betterFault, isNot, startsExpression } from "./faults.ts";
 import { parseLambda } from "./lambda.ts";
 import { Lexer, type Token } from "./lexer.ts";
-import { numberValue, unescapeBytes, unescapeText } from "./literals.ts";
-
-/** Levels of nesting that a query may have; a person's query has under twenty. */
-export const maximalNesting = 500;
+import { numberValue } from "./literals.ts";
+import { maximalNesting, refuseDeepTrees, tooDeep } from "./nesting.ts";
+import { parseStrings } from "./strings.ts";
 
 const comparisons: ReadonlySet<string> = new Set(["==", "!=", "<", "<=", ">", ">="]);
 const binaryLevels: readonly ReadonlySet<string>[] = [
@@ -38,22 +36,8 @@ export function parseExpression(source: string): Node {
     return node;
   } catch (fault) {
     if (parser === undefined || !(fault instanceof SyntaxFault)) throw fault;
-    throw parser.lexerFailed && !fault.generic ? fault : parser.betterFault(fault);
+    throw parser.lexerFailed && !fault.generic ? fault : betterFault(parser, fault);
   }
-}
-
-/** Bounds the depth without recursion, because chains such as `1+1+1+…` are deep but not nested in the text. */
-function refuseDeepTrees(root: Node): void {
-  const stack: [Node, number][] = [[root, 1]];
-  for (let entry = stack.pop(); entry !== undefined; entry = stack.pop()) {
-    const [node, depth] = entry;
-    if (depth > maximalNesting) throw tooDeep(root.start, root.end);
-    for (const child of childrenOf(node)) stack.push([child, depth + 1]);
-  }
-}
-
-function tooDeep(start: number, end: number): SyntaxFault {
-  return new SyntaxFault(`too deeply nested: an expression may have ${maximalNesting} levels`, start, end);
 }
 
 export class Parser {
@@ -91,30 +75,6 @@ export class Parser {
 
   unexpected(): SyntaxFault {
     return new SyntaxFault("invalid syntax", this.token.start, this.token.end, true);
-  }
-
-  /** Python prefers what the tokenizer finds in the rest of the text to what the parser complained of. */
-  betterFault(fault: SyntaxFault): SyntaxFault {
-    if (fault.generic && this.token.kind === "end") {
-      const open = this.lexer.brackets.at(-1);
-      if (open !== undefined) return new SyntaxFault(`'${open.text}' was never closed`, open.at, open.at + 1);
-    }
-    for (;;) {
-      this.lexerFailed = false;
-      try {
-        while (this.token.kind !== "end") {
-          if (this.token.kind === "formatted") parseFormatted(this);
-          else this.advance();
-        }
-        return fault;
-      } catch (later) {
-        if (!(later instanceof SyntaxFault)) throw later;
-        if (!this.lexerFailed) return fault;
-        if (!later.generic) return later;
-        // A character that no token starts with: look on behind it.
-        this.lexer.at = later.end;
-      }
-    }
   }
 
   isOperator(text: string): boolean {
@@ -173,7 +133,7 @@ export class Parser {
     }
     const elements = [first];
     while (this.takeOperator(",")) {
-      if (!this.#startsExpression() && !this.isOperator("*")) break;
+      if (!startsExpression(this.token) && !this.isOperator("*")) break;
       elements.push(this.starExpression());
     }
     return { kind: "tuple", elements, start, end: this.previousEnd };
@@ -214,7 +174,7 @@ export class Parser {
 
   /** Two expressions side by side are never right; Python then guesses what was meant, and so do we. */
   #refuseMissingComma(first: Token, node: Node, start: number): void {
-    if (!this.#startsExpression() || this.#speculating) return;
+    if (!startsExpression(this.token) || this.#speculating) return;
     if (first.kind === "name" && (this.token.kind === "string" || this.token.kind === "formatted")) {
       if (node.kind === "name") return;
     }
@@ -226,13 +186,6 @@ export class Parser {
     this.#speculating = false;
     if (this.token.kind === "end") throw this.unexpected();
     throw new SyntaxFault("invalid syntax. Perhaps you forgot a comma?", start, this.previousEnd);
-  }
-
-  #startsExpression(): boolean {
-    const { kind, text } = this.token;
-    if (kind === "name" || kind === "number" || kind === "string" || kind === "formatted") return true;
-    if (kind === "keyword") return ["True", "False", "None", "not", "lambda", "await"].includes(text);
-    return kind === "operator" && ["(", "[", "{", "-", "+", "~", "..."].includes(text);
   }
 
   /** `name := value` or an expression; `=` in its place gets Python's advice. */
@@ -401,7 +354,7 @@ export class Parser {
       }
       case "string":
       case "formatted":
-        return this.#strings();
+        return parseStrings(this);
       case "keyword":
         if (text === "True" || text === "False" || text === "None") {
           this.advance();
@@ -422,40 +375,6 @@ export class Parser {
     }
   }
 
-  #strings(): Node {
-    const start = this.token.start;
-    const pieces: Node[] = [];
-    while (this.token.kind === "string" || this.token.kind === "formatted") {
-      pieces.push(this.token.kind === "formatted" ? parseFormatted(this) : this.#plainString());
-    }
-    const end = this.previousEnd;
-    const isBytes = (piece: Node): boolean => piece.kind === "constant" && piece.value instanceof Uint8Array;
-    if (pieces.some(isBytes)) {
-      if (!pieces.every(isBytes)) throw new SyntaxFault("cannot mix bytes and nonbytes literals", start, end);
-      const all = pieces.flatMap((piece) => (piece.kind === "constant" ? [...(piece.value as Uint8Array)] : []));
-      return { kind: "constant", value: Uint8Array.from(all), start, end };
-    }
-    if (pieces.some((piece) => piece.kind === "formatted")) {
-      const parts = pieces.flatMap((piece) =>
-        piece.kind === "formatted" ? piece.parts : [(piece as { value: string }).value],
-      );
-      return { kind: "formatted", parts, start, end };
-    }
-    const value = pieces.map((piece) => (piece.kind === "constant" ? (piece.value as string) : "")).join("");
-    return { kind: "constant", value, start, end };
-  }
-
-  #plainString(): Node {
-    const { text, start, end } = this.token;
-    const prefix = /^[a-zA-Z]*/.exec(text)![0].toLowerCase();
-    const width = text.startsWith("'''", prefix.length) || text.startsWith('"""', prefix.length) ? 3 : 1;
-    const body = text.slice(prefix.length + width, text.length - width);
-    const raw = prefix.includes("r");
-    const value = prefix.includes("b") ? unescapeBytes(body, raw, start) : unescapeText(body, raw, start);
-    this.advance();
-    return { kind: "constant", value, start, end };
-  }
-
   yield(): Node {
     const start = this.token.start;
     this.advance();
@@ -463,7 +382,7 @@ export class Parser {
       const value = this.expression();
       return { kind: "yield", value, start, end: this.previousEnd };
     }
-    const value = this.#startsExpression() || this.isOperator("*") ? this.starExpressions() : null;
+    const value = startsExpression(this.token) || this.isOperator("*") ? this.starExpressions() : null;
     return { kind: "yield", value, start, end: this.previousEnd };
   }
 
@@ -474,8 +393,4 @@ export class Parser {
   startsClause(): boolean {
     return this.isKeyword("for") || this.isKeyword("async");
   }
-}
-
-function isNot(node: Node): boolean {
-  return node.kind === "unary" && node.op === "not";
 }

@@ -5,32 +5,18 @@ import { isRun } from "../prepare/names.ts";
 import type { PreparedQuery } from "../prepare/prepare.ts";
 import type { Scope } from "../scope.ts";
 import {
-  allOf,
-  anyOf,
-  everything,
-  lookupPlan,
-  nothing,
-  type Plan,
-  type QueryPlan,
-  type RangeOperator,
-} from "./nodes.ts";
+  asNumber,
+  isIndexed,
+  isNumber,
+  isTruthyConstant,
+  literalOf,
+  literalsOf,
+  type PlanLiteral,
+} from "./literals.ts";
+import { lookupPlan, type QueryPlan, type RangeOperator } from "./nodes.ts";
 import { holds, rangeFor } from "./ranges.ts";
+import { both, either, flagSaid, never, runsOnly, type Said, unknown } from "./said.ts";
 import { settleTimes, timesOf } from "./times.ts";
-
-/**
- * Longest name plus text of an hparam that is surely in the index, bytes. Index keys hold the name, the value and the run's hash
- * twice, and what does not fit into a key is not indexed; a longer literal is compared by evaluation alone.
- */
-const indexedBytes = 1000;
-
-/** What a node says about runs and about the names of sequences. */
-interface Said {
-  readonly runs: Plan;
-  readonly names: ReadonlySet<string> | undefined;
-}
-
-const unknown: Said = { runs: everything, names: undefined };
-const never: Said = { runs: nothing, names: new Set() };
 
 /** Plans a prepared query. Whatever the plan yields must be evaluated. */
 export function planQuery(query: PreparedQuery): QueryPlan {
@@ -42,35 +28,6 @@ export function planQuery(query: PreparedQuery): QueryPlan {
     runs: settleTimes(said.runs),
     times: timesOf(said.runs),
     sequenceNames: query.scope === "run" ? undefined : said.names,
-  };
-}
-
-function runsOnly(runs: Plan): Said {
-  return runs.kind === "none" ? never : { runs, names: undefined };
-}
-
-/** Runs with the flag set or not. Runs that are not active have no index. */
-function flagSaid(kind: "active" | "archived", value: boolean): Said {
-  if (kind === "archived") return runsOnly(lookupPlan({ kind, value }));
-  return value ? runsOnly(lookupPlan({ kind })) : unknown;
-}
-
-function both(parts: readonly Said[]): Said {
-  const runs = allOf(parts.map((part) => part.runs));
-  let names: ReadonlySet<string> | undefined;
-  for (const part of parts) {
-    if (part.names === undefined) continue;
-    const before = names;
-    names = before === undefined ? part.names : new Set([...part.names].filter((name) => before.has(name)));
-  }
-  return names !== undefined && names.size === 0 ? never : { runs, names };
-}
-
-function either(parts: readonly Said[]): Said {
-  const open = parts.some((part) => part.names === undefined);
-  return {
-    runs: anyOf(parts.map((part) => part.runs)),
-    names: open ? undefined : new Set(parts.flatMap((part) => [...(part.names ?? [])])),
   };
 }
 
@@ -379,51 +336,3 @@ const numberAttributes: ReadonlySet<string> = new Set([
   "stop",
   "step",
 ]);
-
-/** A literal that indexes can hold; undefined for anything that is not such a literal. */
-type PlanLiteral = string | bigint | number | boolean | null | undefined;
-
-function isNumber(value: PlanLiteral): value is bigint | number | boolean {
-  return typeof value === "bigint" || typeof value === "number" || typeof value === "boolean";
-}
-
-function asNumber(value: bigint | number | boolean): bigint | number {
-  return typeof value === "boolean" ? (value ? 1n : 0n) : value;
-}
-
-/** Constants, and numbers behind one sign. */
-function literalOf(node: Node): PlanLiteral {
-  if (node.kind === "unary" && (node.op === "-" || node.op === "+")) {
-    const value = literalOf(node.operand);
-    if (!isNumber(value)) return undefined;
-    const number = asNumber(value);
-    return node.op === "-" ? -number : number;
-  }
-  if (node.kind !== "constant") return undefined;
-  const { value } = node;
-  if (typeof value === "object" && value !== null) return undefined;
-  return value;
-}
-
-/** The literals of a display, or undefined when it holds anything else. */
-function literalsOf(node: Node): PlanLiteral[] | undefined {
-  if (node.kind !== "list" && node.kind !== "tuple" && node.kind !== "set") return undefined;
-  const values = node.elements.map(literalOf);
-  return values.includes(undefined) ? undefined : values;
-}
-
-function isTruthyConstant(node: Extract<Node, { kind: "constant" }>): boolean {
-  const { value } = node;
-  if (value === null || value === undefined) return false;
-  if (typeof value === "object") return "imaginary" in value ? value.imaginary !== 0 : value.length > 0;
-  return typeof value === "number" ? value !== 0 : Boolean(value);
-}
-
-/** Whether an hparam of this name and text has an index entry for sure. */
-function isIndexed(key: string, value: string): boolean {
-  if (!key.isWellFormed() || !value.isWellFormed()) return false;
-  let bytes = 0;
-  // Escaped NULs take two bytes; three bytes per UTF-16 unit is the most that UTF-8 needs.
-  for (const text of [key, value]) bytes += text.length * 3;
-  return bytes <= indexedBytes || new TextEncoder().encode(key + value).length * 2 <= indexedBytes;
-}
