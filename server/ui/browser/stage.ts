@@ -8,7 +8,7 @@ import { matyan, type Served, startServed, type TestFolder, testFolder } from ".
 import { browserRuns, messageLines } from "./ownRuns.ts";
 
 const fixtures = join(import.meta.dir, "../../../fixtures/exchanges");
-const waitMs = 12_000;
+const waitMs = 20_000;
 const launchOptions = [
   "--headless",
   "--no-sandbox",
