@@ -1,5 +1,5 @@
 // Ingestion end to end: `bun scripts/bench/ingest.ts [POINTS] [FOLDER]`, default 200,000 points a turn. Points that clients were told
-// are stored, per second, over real WebSockets to `matyan serve` in a process of its own: 1, 4 and 16 connections, a run
+// are stored, per second, over real WebSockets to `matyan serve` in a process of its own: 1, 4, 16 and 2,000 connections, a run
 // each, frames of 100, each sent when the one before was acknowledged, as the Python client does. Beside it, where
 // MATYAN_BENCH_PYTHON names a Python that has Aim, Aim's `Run.track` in its own process, which has no server in between.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -95,7 +95,7 @@ async function sendAll(url: string, run: string, frames: readonly string[], late
 
 async function measure(connections: number, durability: string, turn: number): Promise<void> {
   const served = await serve(join(folder, `${durability}-${connections}-${turn}`), durability);
-  const frames = framesOf(count / connections);
+  const frames = framesOf(Math.max(count / connections, 5 * batch));
   const latencies: number[] = [];
   await sendAll(served.url, "warm0000", frames.slice(0, 50), []);
   const before = used(served.pid);
@@ -110,7 +110,7 @@ async function measure(connections: number, durability: string, turn: number): P
   const at = (share: number) => latencies[Math.floor((latencies.length - 1) * share)]!.toFixed(1);
   const cpu = after.cpu - before.cpu;
   console.log(
-    `${durability.padEnd(6)} ${String(connections).padStart(2)} connections ${rate(points / seconds)}/s  ` +
+    `${durability.padEnd(6)} ${String(connections).padStart(4)} connections ${rate(points / seconds)}/s  ` +
       `${rate(points / cpu)}/s per core  reply p50 ${at(0.5)} ms, p99 ${at(0.99)} ms  peak ${after.peak.toFixed(0)} MB`,
   );
 }
@@ -149,6 +149,7 @@ async function measureAim(python: string): Promise<void> {
 try {
   for (const durability of ["full", "normal"])
     for (const connections of [1, 4, 16]) await measure(connections, durability, 0);
+  await measure(2_000, "normal", 0);
   const python = process.env["MATYAN_BENCH_PYTHON"];
   if (python === undefined) console.log("Aim: not measured, MATYAN_BENCH_PYTHON names no Python that has it");
   else await measureAim(python);

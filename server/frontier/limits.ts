@@ -7,6 +7,8 @@ export interface FrontierLimits {
   readonly heldBytes: number;
   /** Bytes of frames that are read and applied at the same time; parsed, they take ten times as much. */
   readonly appliedBytes: number;
+  /** While more than so many bytes wait, garbage is collected after that many were read: 20 ms for some 20,000 messages. */
+  readonly collectBytes: number;
   /** The longest error reply, characters: reports echo what was sent. */
   readonly errorLength: number;
   /** Between pings of every connection, milliseconds. */
@@ -23,8 +25,9 @@ const mebibyte = 1024 * 1024;
 
 export const frontierLimits: FrontierLimits = {
   frameBytes: 16 * mebibyte,
-  heldBytes: 64 * mebibyte,
-  appliedBytes: 2 * mebibyte,
+  heldBytes: 16 * mebibyte,
+  appliedBytes: mebibyte,
+  collectBytes: 4 * mebibyte,
   errorLength: 16_000,
   pingMs: 20_000,
   silentSeconds: 120,

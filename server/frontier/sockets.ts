@@ -55,6 +55,7 @@ export class FrontierSockets {
   readonly #open = new Set<Socket>();
   readonly #order = new RunOrder();
   #heldBytes = 0;
+  #parsedBytes = 0;
   #isFull = false;
   #busy = 0;
   #isClosing = false;
@@ -169,6 +170,7 @@ export class FrontierSockets {
       if (room !== undefined) await room;
       const reply = await this.#apply(frame, socket.data.runId);
       this.#gate.leave(size);
+      this.#collect(size);
       frames.shift();
       this.#heldBytes -= size;
       if (reply === undefined) goAway(socket);
@@ -181,7 +183,20 @@ export class FrontierSockets {
     if (this.#busy === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
+  /**
+   * Parsed frames are garbage a moment later, and the engine lets it pile up to as much as there is already. While many wait,
+   * that is too much.
+   */
+  #collect(size: number): void {
+    this.#parsedBytes += size;
+    if (this.#parsedBytes < this.limits.collectBytes) return;
+    this.#parsedBytes = 0;
+    if (this.#heldBytes > this.limits.collectBytes) Bun.gc(true);
+  }
+
   #readAgain(socket: Socket): void {
+    // Who was served last is read from last when there is room again.
+    if (this.#open.delete(socket)) this.#open.add(socket);
     if (!this.#open.has(socket)) socket.data.place?.leave();
     else if (!this.#isFull) resume(socket);
     if (!this.#isFull || this.#heldBytes > this.limits.heldBytes / 2) return;
