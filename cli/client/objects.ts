@@ -1,7 +1,7 @@
 // What can be tracked beside numbers: texts, distributions, figures, images and sounds (pipeline.md 5.3).
 import { MatyanError } from "../../formats/error.ts";
+import { audioFacts, imageFacts } from "../../formats/media.ts";
 import { mapOf, type ValueMap } from "../../formats/value.ts";
-import { headerBytes, imageFacts, waveRate } from "./mediaHeader.ts";
 import { toMap } from "./plainValues.ts";
 
 /** A file by its path, or the bytes of one. */
@@ -99,6 +99,9 @@ export class Figure {
   }
 }
 
+/** Bytes of a file's beginning that say what it is; in a JPEG the size may come late, behind a thumbnail. */
+const headerBytes = 256 * 1024;
+
 /** What is known of a file that goes to the blob store. */
 export interface Media {
   readonly source: MediaSource;
@@ -124,12 +127,12 @@ export class Image {
   /** @throws MatyanError `not_found` for a file that is not there, `usage` for bytes of an unknown format. */
   async describe(): Promise<Media> {
     const facts = imageFacts(await headOf(this.source));
-    const format = this.#format ?? facts?.format ?? extensionOf(this.source);
+    const format = this.#format ?? (facts.format === "bin" ? extensionOf(this.source) : facts.format);
     if (format === undefined)
       throw new MatyanError("usage", "the bytes are no PNG, JPEG, GIF, BMP or WebP image", {
         hint: "Say what they are: new Image(bytes, { format }).",
       });
-    const size = (pixels: number | null | undefined) => (pixels == null ? null : BigInt(pixels));
+    const size = (pixels: number | undefined) => (pixels === undefined ? null : BigInt(pixels));
     return {
       source: this.source,
       extension: format.toLowerCase(),
@@ -138,8 +141,8 @@ export class Image {
           type: "image",
           format: format.toUpperCase(),
           caption: this.caption,
-          width: size(facts?.width),
-          height: size(facts?.height),
+          width: size(facts.width),
+          height: size(facts.height),
           s3_key: key,
         }),
     };
@@ -168,7 +171,7 @@ export class Audio {
   async describe(): Promise<Media> {
     const head = await headOf(this.source);
     const format = (this.#format ?? extensionOf(this.source) ?? "wav").toLowerCase();
-    const rate = this.#rate ?? waveRate(head);
+    const rate = this.#rate ?? audioFacts(head).rate;
     return {
       source: this.source,
       extension: format,

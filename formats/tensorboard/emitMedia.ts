@@ -1,6 +1,6 @@
 // Writes image and audio values: a description in the line, the original bytes as blobs.
+import { audioFacts, imageFacts } from "../media.ts";
 import type { ValueContext } from "./emit.ts";
-import { audioFacts, imageFacts } from "./media.ts";
 import { readMedia } from "./mediaMessage.ts";
 import { Shape } from "./tensor.ts";
 

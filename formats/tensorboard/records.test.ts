@@ -113,14 +113,13 @@ describe("damage", () => {
   });
 
   test("headers that promise much, one after the other, do not cost their square", () => {
-    // 40,000 sound headers of records of half a megabyte, none of which is sound.
+    // 100,000 sound headers of records of half a megabyte, none of which is sound: 50 GB to look at, unless it is given up.
     const header = Buffer.alloc(12);
     header.writeUInt32LE(500_000, 0);
     header.writeUInt32LE(maskCrc(crc32c(header, new DataView(header.buffer, header.byteOffset, 12), 0, 8)), 8);
-    const started = performance.now();
-    scan(Buffer.concat([Buffer.from([1]), ...Array<Buffer>(100_000).fill(header)]));
-    expect(performance.now() - started).toBeLessThan(10_000);
-  });
+    const { payloads, lostBytes } = scan(Buffer.concat([Buffer.from([1]), ...Array<Buffer>(100_000).fill(header)]));
+    expect({ payloads, lostBytes }).toEqual({ payloads: [], lostBytes: 1_200_001 });
+  }, 120_000);
 
   test("whatever is overwritten, intact records after it are found and all bytes are accounted for", () => {
     const many = Array.from({ length: 40 }, (_, index) =>

@@ -4,10 +4,12 @@
 export interface ImageFacts {
   /** Lower-case name, also the file extension; `bin` when it is none of those known. */
   readonly format: string;
+  /** Pixels; absent where the header does not say. */
   readonly width?: number;
   readonly height?: number;
 }
 
+/** `bytes` may be the file's beginning only. Never fails. */
 export function imageFacts(bytes: Uint8Array): ImageFacts {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const starts = (at: number, text: string) =>
@@ -43,11 +45,13 @@ function webpSize(view: DataView, starts: (at: number, text: string) => boolean)
   if (view.byteLength < 30) return {};
   const three = (at: number) => view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
   if (starts(12, "VP8X")) return { width: three(24) + 1, height: three(27) + 1 };
+  if (starts(12, "VP8 "))
+    return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff };
   if (starts(12, "VP8L")) {
     const bits = view.getUint32(21, true);
     return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
   }
-  return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff };
+  return {};
 }
 
 export interface AudioFacts {
@@ -56,7 +60,7 @@ export interface AudioFacts {
   readonly rate?: number;
 }
 
-/** @param contentType what the writer said, for sounds that do not say it themselves */
+/** As `imageFacts`. @param contentType what the writer said, for sounds that do not say it themselves */
 export function audioFacts(bytes: Uint8Array, contentType = ""): AudioFacts {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString("latin1");
   if (head.startsWith("RIFF") && head.slice(8, 12) === "WAVE") return { format: "wav", ...waveRate(bytes) };
@@ -67,11 +71,13 @@ export function audioFacts(bytes: Uint8Array, contentType = ""): AudioFacts {
   return { format: named ?? "bin" };
 }
 
+/** Chunks lie at even offsets: one of an odd size is followed by a byte that is not counted. */
 function waveRate(bytes: Uint8Array): { rate?: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 12; at + 16 <= bytes.length; ) {
     if (view.getUint32(at) === 0x666d7420) return { rate: view.getUint32(at + 12, true) };
-    at += 8 + view.getUint32(at + 4, true);
+    const size = view.getUint32(at + 4, true);
+    at += 8 + size + (size & 1);
   }
   return {};
 }
