@@ -1,7 +1,7 @@
 // Where the commands on artifacts work: the store of this machine, or a server.
 import { MatyanError } from "../../formats/error.ts";
+import { ArtifactWriter, type ListedArtifact, listArtifacts, readArtifact } from "../../server/artifacts.ts";
 import type { Config } from "../../server/config.ts";
-import { ArtifactWriter, type ListedArtifact, listArtifacts, readArtifact } from "../../server/listing/artifacts.ts";
 import { openStack } from "../../server/stack.ts";
 import { resolveHash } from "../../server/store/runs.ts";
 import { parseAddress } from "./address.ts";

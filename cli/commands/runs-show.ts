@@ -3,6 +3,7 @@ import { MatyanError } from "../../formats/error.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { readSpark } from "../../server/listing/series.ts";
 import { type RunSummary, readSummary } from "../../server/listing/summary.ts";
+import { artifactsName, artifactsOf } from "../../server/store/artifactEntries.ts";
 import type { Store } from "../../server/store/index.ts";
 import { resolveHash } from "../../server/store/runs.ts";
 import { bounds } from "../../server/store/sequences.ts";
@@ -10,7 +11,7 @@ import { isMetric } from "../../server/store/traces.ts";
 import { Stored } from "../json.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { runFields } from "../ui/runDocument.ts";
-import { artifactsOf, paramsOf, runPage, type SequenceRow } from "../ui/runPage.ts";
+import { paramsOf, runPage, type SequenceRow } from "../ui/runPage.ts";
 
 interface Options {
   readonly all?: boolean;
@@ -71,7 +72,7 @@ function document(run: RunSummary, rows: readonly SequenceRow[]): object {
       first_step: first ?? null,
       last_step: last ?? null,
     })),
-    artifacts: artifactsOf(attrs).map(({ path, contentType, key }) => ({
+    artifacts: artifactsOf(attrs.get(artifactsName)).map(({ path, contentType, key }) => ({
       path,
       content_type: contentType,
       s3_key: key,

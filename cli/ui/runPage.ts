@@ -1,8 +1,9 @@
 // The page of `runs show`: what a run is, its parameters, sequences and artifacts.
 import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
 import { contextText } from "../../server/listing/contextText.ts";
-import { artifactsName, systemName } from "../../server/listing/params.ts";
+import { systemName } from "../../server/listing/params.ts";
 import type { MetricSummary, RunSummary } from "../../server/listing/summary.ts";
+import { type ArtifactEntry, artifactsName, artifactsOf } from "../../server/store/artifactEntries.ts";
 import { isMetric } from "../../server/store/traces.ts";
 import { isoTime, relativeTime, shortDuration, shortValue } from "./numbers.ts";
 import { paramTree } from "./paramTree.ts";
@@ -28,30 +29,6 @@ export interface PageOptions {
   readonly all: boolean;
 }
 
-export interface Artifact {
-  readonly path: string;
-  readonly contentType: string;
-  readonly key: string;
-}
-
-/** Files that the run refers to; those of sequences (images, audio) are the sequences' own and left out. */
-export function artifactsOf(attrs: ValueMap): Artifact[] {
-  const blobs = attrs.get(artifactsName);
-  if (!isMap(blobs)) return [];
-  const text = (value: Value | undefined, otherwise: string) => (typeof value === "string" ? value : otherwise);
-  return [...blobs].flatMap(([path, entry]) =>
-    !isMap(entry) || path.startsWith("seq/")
-      ? []
-      : [
-          {
-            path,
-            contentType: text(entry.get("content_type"), "application/octet-stream"),
-            key: text(entry.get("s3_key"), ""),
-          },
-        ],
-  );
-}
-
 /** Attributes that are parameters: not the references to files. */
 export function paramsOf(attrs: ValueMap): ValueMap {
   return new Map([...attrs].filter(([name]) => name !== artifactsName));
@@ -63,7 +40,7 @@ export function runPage(run: RunSummary, sequences: readonly SequenceRow[], opti
     header(run, options),
     parameters(attrs, options),
     sequenceTable(sequences, options),
-    artifactTable(artifactsOf(attrs), options),
+    artifactTable(artifactsOf(attrs.get(artifactsName)), options),
   ];
   return sections.filter((lines) => lines.length > 0).flatMap((lines, index) => (index === 0 ? lines : ["", ...lines]));
 }
@@ -144,7 +121,7 @@ function compareSequences(a: SequenceRow, b: SequenceRow): number {
   return key(a) < key(b) ? -1 : 1;
 }
 
-function artifactTable(artifacts: readonly Artifact[], { width, style }: PageOptions): string[] {
+function artifactTable(artifacts: readonly ArtifactEntry[], { width, style }: PageOptions): string[] {
   if (artifacts.length === 0) return [];
   const columns: Column[] = [
     { title: "path", importance: 100, min: 12 },

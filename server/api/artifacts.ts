@@ -1,8 +1,8 @@
 // Downloads of a run's files, one or all: rest-api.md 1.4, P7, S4, S5.
 import { makeZip } from "client-zip";
 import type { Value } from "../../formats/value.ts";
+import { type ArtifactEntry, artifactsName, artifactsOf, blobKeyOf } from "../store/artifactEntries.ts";
 import { readAttrs } from "../store/attrs.ts";
-import { type ArtifactEntry, artifactsName, artifactsOf, blobKeyOf } from "./artifactList.ts";
 import { attachment, contentType } from "./attachment.ts";
 import { notFound } from "./errors.ts";
 import type { ApiRequest } from "./request.ts";

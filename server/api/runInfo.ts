@@ -1,6 +1,7 @@
 // `/runs/:run_id/info`: everything about a run but its points. rest-api.md 1.4.
 import { isMap, mapOf, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction } from "../kv/index.ts";
+import { type ArtifactEntry, artifactsName, artifactsOf, blobKeyOf } from "../store/artifactEntries.ts";
 import { runExperiment, runTags } from "../store/associations.ts";
 import { readAttrs } from "../store/attrs.ts";
 import { readContexts } from "../store/contexts.ts";
@@ -8,7 +9,6 @@ import { readEntity } from "../store/entities.ts";
 import type { StoreKeys } from "../store/keys.ts";
 import { readMeta } from "../store/runs.ts";
 import { readTraces, type Trace } from "../store/traces.ts";
-import { type ArtifactEntry, artifactsName, artifactsOf, blobKeyOf } from "./artifactList.ts";
 import { isBrowser } from "./drawnSlice.ts";
 import { textOrNull } from "./entityJson.ts";
 import { countRunNotes } from "./notes.ts";

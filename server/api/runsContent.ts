@@ -2,11 +2,11 @@
 // same result as all runs one by one.
 import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction } from "../kv/index.ts";
+import { artifactsName } from "../store/artifactEntries.ts";
 import { readAttrsExcept } from "../store/attrsExcept.ts";
 import { readContexts } from "../store/contexts.ts";
 import type { Store } from "../store/index.ts";
 import { readTraces } from "../store/traces.ts";
-import { artifactsName } from "./artifactList.ts";
 import { equalityKey } from "./equalityKey.ts";
 import { type SequenceType, typeOf } from "./sequenceTypes.ts";
 

@@ -3,6 +3,7 @@ import { recordPrefix } from "../../formats/archive/recordText.ts";
 import type { RecordSink } from "../../formats/archive/types.ts";
 import { formatJson, jsonFloat } from "../../formats/json.ts";
 import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
+import { artifactsName } from "../store/artifactEntries.ts";
 import type { Point } from "../store/sequences.ts";
 import { doublesOf } from "./restoreValues.ts";
 
@@ -67,6 +68,6 @@ export function* blobReferences(value: Value): Generator<string> {
 
 /** The object keys that a run's attributes refer to (`__blobs__`). */
 export function* artifactReferences(attrs: ValueMap): Generator<string> {
-  const artifacts = attrs.get("__blobs__");
+  const artifacts = attrs.get(artifactsName);
   if (isMap(artifacts)) for (const artifact of artifacts.values()) yield* blobReferences(artifact);
 }

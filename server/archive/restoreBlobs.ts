@@ -1,6 +1,7 @@
 // The blobs of an archived run on their way into the blob store, several at a time.
 import { isMap, type ValueMap } from "../../formats/value.ts";
 import type { BlobStore } from "../blobs/index.ts";
+import { artifactsName } from "../store/artifactEntries.ts";
 import type { ArchivedFile, ArchivedRun } from "./archivedRun.ts";
 
 /** A put waits for the disk or the network most of the time. */
@@ -16,7 +17,7 @@ export async function putBlobs(
   attrs: ValueMap,
   signal: AbortSignal | undefined,
 ): Promise<{ blobs: number; blobBytes: number }> {
-  const artifacts = attrs.get("__blobs__");
+  const artifacts = attrs.get(artifactsName);
   const typeOf = (path: string): string | undefined => {
     const artifact = isMap(artifacts) ? artifacts.get(path) : undefined;
     const type = isMap(artifact) ? artifact.get("content_type") : undefined;

@@ -1,8 +1,8 @@
 // A run's parameters by dotted paths: `hparams.lr`, `layers.0.width`.
 import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
+import { artifactsName } from "../store/artifactEntries.ts";
 
-/** Attributes that hold what is no parameter: references to files, and the machine the run was made on. */
-export const artifactsName = "__blobs__";
+/** The attribute that holds the machine that the run was made on. With `artifactsName` it is no parameter. */
 export const systemName = "__system_params";
 
 /**

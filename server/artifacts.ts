@@ -1,11 +1,11 @@
 // The files of a run in the store of this machine: listed, read, and added.
-import { MatyanError } from "../../formats/error.ts";
-import { mapOf } from "../../formats/value.ts";
-import { artifactsName, artifactsOf, blobKeyOf } from "../api/artifactList.ts";
-import { blobKeyOf as newBlobKey } from "../frontier/blobPath.ts";
-import type { Stack } from "../stack.ts";
-import { readAttrs } from "../store/attrs.ts";
-import { ApplyLoop } from "../workers/apply.ts";
+import { MatyanError } from "../formats/error.ts";
+import { mapOf } from "../formats/value.ts";
+import { blobKeyOf as newBlobKey } from "./frontier/blobPath.ts";
+import type { Stack } from "./stack.ts";
+import { artifactsName, artifactsOf, blobKeyOf } from "./store/artifactEntries.ts";
+import { readAttrs } from "./store/attrs.ts";
+import { ApplyLoop } from "./workers/apply.ts";
 
 export interface ListedArtifact {
   readonly path: string;
