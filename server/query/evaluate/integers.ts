@@ -79,10 +79,13 @@ function scaleExactly(n: bigint, exponent: number): number {
   return scale(Number(mantissa), exponent + (dropped > 0n ? Number(dropped) : 0));
 }
 
+/** Beyond twice the range of doubles every result is 0 or infinite. */
+const furthestExponent = 5_000;
+
 /** x * 2^exponent, in steps that stay in range. */
 export function scale(x: number, exponent: number): number {
   let value = x;
-  let left = exponent;
+  let left = Math.max(-furthestExponent, Math.min(furthestExponent, exponent));
   while (left > 1000) {
     value *= 2 ** 1000;
     left -= 1000;
