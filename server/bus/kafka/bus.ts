@@ -31,7 +31,7 @@ export class KafkaBus implements Bus {
 
   static async open(settings: KafkaSettings, { clientId, warn = () => undefined }: KafkaBusOptions): Promise<KafkaBus> {
     const kafka = await createClient(settings, clientId, warn);
-    const admin = kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 4 } });
+    const admin = kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8 } });
     try {
       await admin.connect();
       const { clusterId } = await admin.describeCluster();
@@ -68,13 +68,26 @@ export class KafkaBus implements Bus {
       const configEntries =
         maxRecordBytes === undefined ? [] : [{ name: "max.message.bytes", value: String(maxRecordBytes) }];
       await this.#admin.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
         timeout: patience.request,
         topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }],
       });
+      await this.#awaitTopic(topic);
     } catch (error) {
       throw kafkaError(error, `can't create the topic '${topic}'`);
     }
+  }
+
+  /** Brokers know of a new topic, and who leads it, some time after it was made. */
+  async #awaitTopic(topic: string): Promise<void> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+        if (topics[0]!.partitions.every(({ leader }) => leader >= 0)) return;
+      } catch (error) {
+        if (attempt === 10) throw error;
+        await Bun.sleep(100 * attempt);
+      }
   }
 
   async *read(topic: string): AsyncIterable<Batch> {
