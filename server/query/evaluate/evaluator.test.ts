@@ -257,7 +257,10 @@ test("no expression can hang: each runs into a named budget", () => {
       if (!(error instanceof QueryBudgetError)) throw error;
       outcome = "budget";
     }
-    expect([bomb, /^(budget|RecursionError|MemoryError|ValueError|OverflowError)$/.test(outcome)]).toEqual([bomb, true]);
+    expect([bomb, /^(budget|RecursionError|MemoryError|ValueError|OverflowError)$/.test(outcome)]).toEqual([
+      bomb,
+      true,
+    ]);
     expect(performance.now() - started).toBeLessThan(3000);
   }
 });
