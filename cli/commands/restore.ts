@@ -1,11 +1,18 @@
 // `matyan restore`: the runs and entities of an archive into the store.
 import { openArchive } from "../../formats/archive/index.ts";
-import { type RestoreReport, type RunOutcome, restore } from "../../server/archive/restore.ts";
-import type { OnConflict, RunAction } from "../../server/archive/restoreDecide.ts";
-import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
+import { restore } from "../../server/archive/restore.ts";
+import type { OnConflict } from "../../server/archive/restoreDecide.ts";
 import { openStack } from "../../server/stack.ts";
 import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
-import { counted, shortBytes } from "../ui/numbers.ts";
+import {
+  describeEntity,
+  describeRun,
+  entityToJson,
+  entityWords,
+  reportToJson,
+  runToJson,
+  summarize,
+} from "../ui/restoreReport.ts";
 import { safeText } from "../ui/text.ts";
 
 interface Options {
@@ -83,69 +90,7 @@ async function runRestore({ out, progress, config, signal }: Context, options: O
     if (dryRun || action === "keep") out.info(`setting ${setting}: ${entityWords(dryRun)[action]}`);
     out.record({ type: "setting", setting, action });
   }
-  out.info(summary(report));
+  out.info(summarize(report));
   out.record(reportToJson(report));
   return report.failures.length > 0 ? exitCodes.failed : exitCodes.done;
-}
-
-function runWords(dryRun: boolean): Record<RunAction, string> {
-  return {
-    create: dryRun ? "would be restored" : "restored",
-    continue: dryRun ? "would be completed" : "completed",
-    replace: dryRun ? "would be replaced" : "replaced",
-    same: "unchanged",
-    keep: "skipped",
-    nothing: "skipped",
-    fail: dryRun ? "would fail" : "failed",
-  };
-}
-
-function entityWords(dryRun: boolean): Record<EntityOutcome["action"], string> {
-  return {
-    create: dryRun ? "would be created" : "created",
-    same: "unchanged",
-    keep: "differs in the store, where it stays as it is",
-    replace: dryRun ? "would be replaced" : "replaced",
-    map: "is in the store under another id",
-  };
-}
-
-function describeRun({ hash, name, action, points, blobs, blobBytes, reason }: RunOutcome, dryRun: boolean): string {
-  const content = `${counted(points, "point")}${blobs > 0 ? `, ${counted(blobs, "blob")} (${shortBytes(blobBytes)})` : ""}`;
-  const detail = reason ?? (action === "same" ? "" : content);
-  return `run ${hash}${name === "" ? "" : ` '${name}'`}: ${runWords(dryRun)[action]}${detail === "" ? "" : `: ${detail}`}`;
-}
-
-function describeEntity({ kind, name, archivedId, id, action }: EntityOutcome, dryRun: boolean): string {
-  const title = `${kind.replace("_", " ")} ${name === "" ? archivedId : `'${name}'`}`;
-  return `${title}: ${entityWords(dryRun)[action]}${id === archivedId ? "" : ` (${archivedId} -> ${id})`}`;
-}
-
-function summary({ dryRun, runs, points, blobs, blobBytes, failures }: RestoreReport): string {
-  const words = runWords(dryRun);
-  const actions = Object.entries(runs) as [RunAction, number][];
-  const counts = new Map<string, number>();
-  for (const [action, count] of actions)
-    if (count > 0) counts.set(words[action], (counts.get(words[action]) ?? 0) + count);
-  const parts = Array.from(counts, ([word, count]) => `${counted(count, "run")} ${word}`);
-  const failed = failures.length > 0 ? ` Failed: ${failures.map(({ hash }) => hash).join(", ")}.` : "";
-  const nothing = dryRun ? " Nothing was written." : "";
-  return `${parts.join(", ") || "No runs"}; ${counted(points, "point")}, ${counted(blobs, "blob")} (${shortBytes(blobBytes)}).${failed}${nothing}`;
-}
-
-/**
- * The `--json` lines, each with a `type`. `entity`: `kind`, `name`, `archived_id`, `id`, `action` (create, same, keep, replace, map). `run`: `hash`,
- * `name`, `action` (create, continue, replace, same, keep, nothing, fail), `points`, `blobs`, `blob_bytes`, `reason`, `notes`. `setting`: `setting`,
- * `action`. At last `summary`: `dry_run`, `runs` and `entities` (action -> count), `points`, `blobs`, `blob_bytes`, `failures`.
- */
-function entityToJson({ kind, name, archivedId, id, action }: EntityOutcome): object {
-  return { type: "entity", kind, name, archived_id: archivedId, id, action };
-}
-
-function runToJson({ hash, name, action, points, blobs, blobBytes, reason, notes }: RunOutcome): object {
-  return { type: "run", hash, name, action, points, blobs, blob_bytes: blobBytes, reason: reason ?? null, notes };
-}
-
-function reportToJson({ dryRun, runs, entities, points, blobs, blobBytes, failures }: RestoreReport): object {
-  return { type: "summary", dry_run: dryRun, runs, entities, points, blobs, blob_bytes: blobBytes, failures };
 }
