@@ -3,11 +3,19 @@ import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction } from "../kv/index.ts";
 import { runsOf } from "../store/associations.ts";
 import { readTombstone } from "../store/deletion.ts";
-import { createExperiment, deleteExperiment, type Entity, listEntities, readEntity } from "../store/entities.ts";
+import { createExperiment, deleteExperiment, type Entity, readEntity } from "../store/entities.ts";
 import { ActivityMap } from "./activity.ts";
 import { countOf, isTrue, textOf, textOrNull, timeOrNull } from "./entityJson.ts";
 import { missing } from "./errors.ts";
-import { idStatus, named, refusingTakenNames, requireName, updateEntityOf } from "./namedEntity.ts";
+import {
+  idStatus,
+  type NamedResource,
+  named,
+  readingRoutes,
+  refusingTakenNames,
+  requireName,
+  updateEntityOf,
+} from "./namedEntity.ts";
 import { noteRoutes } from "./notes.ts";
 import { json } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
@@ -18,22 +26,20 @@ import { schemas } from "./schemas.ts";
 const creation = object({ name: strippedText });
 const change = object({ name: optional(strippedText), description: optional(text), archived: optional(flag) });
 
+const experiments: NamedResource = {
+  kind: "experiment",
+  path: "/experiments",
+  parameter: "uuid",
+  schema: schemas.experiment,
+  show: experimentJson,
+};
+
 /** Runs read in one wait. */
 const pageSize = 500;
 
 export function experimentRoutes(context: ApiContext): Route[] {
   const { store } = context;
   const { database } = store;
-
-  const list = async (query: string | undefined): Promise<Value[]> => {
-    const wanted = query?.trim().toLowerCase() ?? "";
-    return database.snapshot(async (tx) => {
-      const found: Value[] = [];
-      for await (const entity of listEntities(tx, store, "experiment"))
-        if (textOf(entity.fields, "name").toLowerCase().includes(wanted)) found.push(experimentJson(entity));
-      return found;
-    });
-  };
 
   /** The runs of an experiment by hash, those that are gone left out before anything is counted (W23). */
   async function* rowsOf(tx: ReadTransaction, id: string): AsyncGenerator<RunRow> {
@@ -52,21 +58,7 @@ export function experimentRoutes(context: ApiContext): Route[] {
   };
 
   return [
-    {
-      method: "GET",
-      path: "/experiments",
-      summary: "All experiments",
-      answer: { description: "By id.", schema: schemas.list(schemas.experiment) },
-      handle: async () => json(await list(undefined)),
-    },
-    {
-      method: "GET",
-      path: "/experiments/search",
-      summary: "Experiments whose name contains a text, in any case",
-      query: { q: { type: "string", description: "The text; without it all experiments." } },
-      answer: { description: "By id.", schema: schemas.list(schemas.experiment) },
-      handle: async ({ query }) => json(await list(query.string("q"))),
-    },
+    ...readingRoutes(context, experiments),
     {
       method: "POST",
       path: "/experiments",
@@ -81,19 +73,6 @@ export function experimentRoutes(context: ApiContext): Route[] {
         const options = { now: context.now(), id };
         await refusingTakenNames(() => database.transact((tx) => createExperiment(tx, store, { name }, options)));
         return json(idStatus(id));
-      },
-    },
-    {
-      method: "GET",
-      path: "/experiments/:uuid",
-      summary: "One experiment",
-      answer: { description: "The experiment.", schema: schemas.experiment },
-      errors: [404],
-      handle: async (request) => {
-        const id = request.param("uuid");
-        const fields = await database.snapshot((tx) => readEntity(tx, store, "experiment", id));
-        if (fields === undefined) throw missing("experiment", id);
-        return json(experimentJson({ id, fields }));
       },
     },
     {

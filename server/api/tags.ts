@@ -1,10 +1,18 @@
 // Tags: rest-api.md 1.8.
 import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import { runExperiment, runsOf } from "../store/associations.ts";
-import { createTag, deleteTag, type Entity, listEntities, readEntity, readField } from "../store/entities.ts";
+import { createTag, deleteTag, type Entity, readEntity, readField } from "../store/entities.ts";
 import { countOf, isTrue, textOf, textOrNull } from "./entityJson.ts";
 import { missing } from "./errors.ts";
-import { idStatus, named, refusingTakenNames, requireName, updateEntityOf } from "./namedEntity.ts";
+import {
+  idStatus,
+  type NamedResource,
+  named,
+  readingRoutes,
+  refusingTakenNames,
+  requireName,
+  updateEntityOf,
+} from "./namedEntity.ts";
 import { json } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { type RunRow, readRunRows } from "./runRows.ts";
@@ -23,35 +31,14 @@ const change = object({
   archived: optional(flag),
 });
 
+const tags: NamedResource = { kind: "tag", path: "/tags", parameter: "tag_id", schema: schemas.tag, show: tagJson };
+
 export function tagRoutes(context: ApiContext): Route[] {
   const { store } = context;
   const { database } = store;
 
-  const list = (query: string): Promise<Value[]> =>
-    database.snapshot(async (tx) => {
-      const wanted = query.trim().toLowerCase();
-      const found: Value[] = [];
-      for await (const entity of listEntities(tx, store, "tag"))
-        if (textOf(entity.fields, "name").toLowerCase().includes(wanted)) found.push(tagJson(entity));
-      return found;
-    });
-
   return [
-    {
-      method: "GET",
-      path: "/tags",
-      summary: "All tags",
-      answer: { description: "By id.", schema: schemas.list(schemas.tag) },
-      handle: async () => json(await list("")),
-    },
-    {
-      method: "GET",
-      path: "/tags/search",
-      summary: "Tags whose name contains a text, in any case",
-      query: { q: { type: "string", description: "The text; without it all tags.", default: "" } },
-      answer: { description: "By id.", schema: schemas.list(schemas.tag) },
-      handle: async ({ query }) => json(await list(query.string("q", ""))),
-    },
+    ...readingRoutes(context, tags),
     {
       method: "POST",
       path: "/tags",
@@ -66,19 +53,6 @@ export function tagRoutes(context: ApiContext): Route[] {
         const fields = { name, color, description };
         await refusingTakenNames(() => database.transact((tx) => createTag(tx, store, fields, options)));
         return json(idStatus(options.id));
-      },
-    },
-    {
-      method: "GET",
-      path: "/tags/:tag_id",
-      summary: "One tag",
-      answer: { description: "The tag.", schema: schemas.tag },
-      errors: [404],
-      handle: async (request) => {
-        const id = request.param("tag_id");
-        const fields = await database.snapshot((tx) => readEntity(tx, store, "tag", id));
-        if (fields === undefined) throw missing("tag", id);
-        return json(tagJson({ id, fields }));
       },
     },
     {
