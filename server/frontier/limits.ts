@@ -17,8 +17,10 @@ export interface FrontierLimits {
   readonly silentSeconds: number;
   /** How long a connection waits for what earlier ones of its run sent, milliseconds. Two that send all the time take turns by this. */
   readonly orderMs: number;
-  /** Pauses between attempts to store a frame when the store fails as a whole, milliseconds. Within a client's patience of 15 s. */
+  /** Pauses between attempts to store a frame when the store, or the bus, fails as a whole, milliseconds. */
   readonly retryMs: readonly number[];
+  /** No attempt begins that would end later than this if it took as long as the one before, milliseconds: clients wait 15 s. */
+  readonly replyMs: number;
 }
 
 const mebibyte = 1024 * 1024;
@@ -33,4 +35,5 @@ export const frontierLimits: FrontierLimits = {
   silentSeconds: 120,
   orderMs: 5_000,
   retryMs: [250, 1_000, 3_000],
+  replyMs: 13_000,
 };

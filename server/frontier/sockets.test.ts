@@ -316,6 +316,21 @@ test("a store that fails for a moment is asked again; one that goes on failing i
   });
 });
 
+test("a store that takes long to fail is not asked again so often that the client gives up waiting for its reply", async () => {
+  let attempts = 0;
+  const slow: Ingest = {
+    submit: async () => {
+      attempts++;
+      await Bun.sleep(30);
+      throw new MatyanError("io", "no broker answers");
+    },
+  };
+  await using served = await openTestFrontier({ ingest: slow, limits: { retryMs: [1, 1, 1], replyMs: 50 } });
+  const client = await TestConnection.open(served.socketOf("run1"));
+  expect((await client.ask(createRunFrame())).error).toBe("internal publish error: no broker answers");
+  expect(attempts).toBe(1);
+});
+
 test("closing replies to what was taken, then closes with 1001; later frames get no reply and are not stored", async () => {
   await using served = await openTestFrontier();
   const client = await TestConnection.open(served.socketOf("run1"));

@@ -240,11 +240,15 @@ export class FrontierSockets {
 
   /** Clients do not repeat what was answered with an error, so a store that fails for a moment is asked again first. */
   async #submit(messages: readonly IngestMessage[]): Promise<readonly Outcome[]> {
+    const start = performance.now();
     for (const pause of this.limits.retryMs) {
+      const begun = performance.now();
       try {
         return await this.#options.ingest.submit(messages);
       } catch (error) {
         if (error instanceof MatyanError && (error.code === "interrupted" || error.code === "usage")) throw error;
+        const now = performance.now();
+        if (now - start + pause + (now - begun) > this.limits.replyMs) throw error;
         await Bun.sleep(pause);
       }
     }
