@@ -1,7 +1,9 @@
 // Experiments, tags, notes, dashboards, apps and reports over HTTP.
 import { describe, expect, test } from "bun:test";
+import { countingReads, makeRun as makeStoredRun, type ReadCounts } from "../search/testing.ts";
 import { readEntity } from "../store/entities.ts";
 import { createRun } from "../store/runs.ts";
+import { memoryStore } from "../store/testing.ts";
 import { openTestApi, type TestApi } from "./testing.ts";
 
 const base = "/api/v1/rest";
@@ -97,6 +99,19 @@ describe("experiments", () => {
     expect(await message([])).toBe("Input should be a valid dictionary or object to extract fields from");
     expect(await message("[")).toBe("JSON decode error");
     expect(await message({ name: "  " })).toBe("String should have at least 1 character");
+  });
+
+  test("the last page of many runs reads the rows of its own, not those of all before it", async () => {
+    const counts: ReadCounts = { snapshots: 0, open: 0, keys: 0 };
+    const store = await memoryStore();
+    await using api = await openTestApi({ store: { ...store, database: countingReads(store.database, counts) } });
+    const hashes = Array.from({ length: 400 }, (_, i) => `r${String(i).padStart(3, "0")}`);
+    for (const hash of hashes) await makeStoredRun(store, { hash, experiment: "e" });
+    const [made] = (await ask(api, "GET", "/experiments")).json;
+    counts.keys = 0;
+    const { json } = await ask(api, "GET", `/experiments/${made.id}/runs?limit=10&offset=r395`);
+    expect(json.runs.map(({ run_id }: { run_id: string }) => run_id)).toEqual(hashes.slice(396));
+    expect(counts.keys).toBeLessThan(hashes.length * 2);
   });
 
   test("runs are listed by hash in pages that a deleted run does not shorten", async () => {

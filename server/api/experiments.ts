@@ -1,7 +1,7 @@
 // Experiments: rest-api.md 1.7. A name belongs to one experiment, and a change is all or nothing (W18).
 import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction } from "../kv/index.ts";
-import { runsOf } from "../store/associations.ts";
+import { runExperiment, runsOf } from "../store/associations.ts";
 import { readTombstone } from "../store/deletion.ts";
 import { createExperiment, deleteExperiment, type Entity, readEntity } from "../store/entities.ts";
 import { ActivityMap } from "./activity.ts";
@@ -41,20 +41,23 @@ export function experimentRoutes(context: ApiContext): Route[] {
   const { store } = context;
   const { database } = store;
 
-  /** The runs of an experiment by hash, those that are gone left out before anything is counted (W23). */
-  async function* rowsOf(tx: ReadTransaction, id: string): AsyncGenerator<RunRow> {
-    for await (const hashes of runsOf(tx, store, "experiment", id))
-      for (let at = 0; at < hashes.length; at += pageSize)
-        yield* await readRunRows(tx, store, hashes.slice(at, at + pageSize));
+  /** The runs of an experiment by hash, behind `start`; those that are gone are left out before anything is counted (W23). */
+  async function* rowsOf(tx: ReadTransaction, id: string, start?: string): AsyncGenerator<RunRow> {
+    const after = start === undefined ? undefined : Buffer.from(start);
+    for await (const hashes of runsOf(tx, store, "experiment", id)) {
+      // Of those before it only the hash is read.
+      const wanted =
+        after === undefined ? hashes : hashes.filter((hash) => Buffer.compare(Buffer.from(hash), after) > 0);
+      for (let at = 0; at < wanted.length; at += pageSize)
+        yield* await readRunRows(tx, store, wanted.slice(at, at + pageSize));
+    }
   }
 
   /** The last hash that was shown, or undefined when it means nothing: then the list begins anew. */
   const pageStart = async (tx: ReadTransaction, id: string, offset: string | undefined) => {
     if (offset === undefined) return undefined;
     const isDeleted = (await readTombstone(tx, store, offset)) !== undefined;
-    if (isDeleted) return offset;
-    for await (const hashes of runsOf(tx, store, "experiment", id)) if (hashes.includes(offset)) return offset;
-    return undefined;
+    return isDeleted || (await runExperiment(tx, store, offset)) === id ? offset : undefined;
   };
 
   return [
@@ -124,8 +127,7 @@ export function experimentRoutes(context: ApiContext): Route[] {
           if ((await readEntity(tx, store, "experiment", id)) === undefined) throw missing("experiment", id);
           const start = await pageStart(tx, id, offset);
           const found: Value[] = [];
-          for await (const row of rowsOf(tx, id)) {
-            if (start !== undefined && Buffer.compare(Buffer.from(row.hash), Buffer.from(start)) <= 0) continue;
+          for await (const row of rowsOf(tx, id, start)) {
             found.push(experimentRunJson(row));
             if (found.length === limit) break;
           }
