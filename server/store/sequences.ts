@@ -357,13 +357,6 @@ export async function countPoints(
   return count;
 }
 
-/** Removes a sequence's points, all columns. The trace and its index entry are the caller's. */
-export async function deleteSequence(tx: Transaction, store: StoreKeys, ref: SequenceRef): Promise<void> {
-  const prefix = new TupleWriter(256).raw(store.dirs.runs).string(ref.hash).string("seqs");
-  const range = rangeOf(prefix.integer(ref.contextId).string(ref.name).finish());
-  await (await openValues(tx, ownerOf(store, ref))).clearRange(range);
-}
-
 export function isInverted(range: StepRange): boolean {
   return range.from !== undefined && range.to !== undefined && range.from > range.to;
 }
