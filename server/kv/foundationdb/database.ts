@@ -297,7 +297,7 @@ class Retries {
     if (error.number === errorNumbers.timedOut)
       throw new KvError(
         error.number,
-        `FoundationDB (${clusterFile}) ${committing ? "took a commit and" : ""} gave no answer for ${retry.timeoutMs / 1000} s`,
+        `FoundationDB (${clusterFile}) gave no answer${committing ? " to a commit" : ""} for ${retry.timeoutMs / 1000} s`,
         {
           hint: "See whether the cluster is up and the cluster file is the right one: fdbcli's status tells.",
           cause: error,

@@ -47,7 +47,11 @@ export function loadClient(path: string) {
   return dlopen(path, symbols).symbols;
 }
 
-export type Client = ReturnType<typeof loadClient>;
+type Symbols = ReturnType<typeof loadClient>;
+
+export type Client = {
+  readonly [Name in keyof Symbols]: (...given: Parameters<Symbols[Name]>) => ReturnType<Symbols[Name]>;
+};
 
 /** The newest API version that is asked for by default, and the oldest with all that is used here. */
 export const apiVersions = { newest: 730, oldest: 700 } as const;

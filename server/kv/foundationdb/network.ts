@@ -53,15 +53,16 @@ function start({ library, apiVersion }: NetworkOptions): Network {
     );
   const { client, path } = findLibrary(library, (path) => ({ client: loadClient(path), path }));
   const newest = client.fdb_get_max_api_version();
-  const clientVersion = textAt(client.fdb_get_client_version()).split(",")[0]!;
   if (newest < apiVersion)
     throw new MatyanError(
       "usage",
-      `FoundationDB's client library ${path} (${clientVersion}) is too old: its API version is ${newest}, ${apiVersion} is asked for`,
+      `FoundationDB's client library ${path} is too old: its API version is ${newest}, ${apiVersion} is asked for`,
       { hint: `${libraryHint} FDB_API_VERSION=${newest} makes do with this one.` },
     );
   const libc = loadLibc();
   check(client, client.fdb_select_api_version_impl(apiVersion, apiVersion));
+  // Not before: the library has no answer until it knows the API version.
+  const clientVersion = textAt(client.fdb_get_client_version()).split(",")[0]!;
   check(client, client.fdb_setup_network());
   runNetwork(client, libc, path);
   return { client, futures: new Futures(client), arena: new Arena(libc), clientVersion };

@@ -9,8 +9,8 @@ import { startNetwork } from "../foundationdb/network.ts";
 import { type Database, prefixRange } from "../index.ts";
 import { SubspaceDatabase } from "./subspace.ts";
 
-const clusterFile = process.env["FDB_CLUSTER_FILE"];
-const library = process.env["FDB_LIBRARY"] || undefined;
+export const clusterFile = process.env["FDB_CLUSTER_FILE"];
+export const library = process.env["FDB_LIBRARY"] || undefined;
 const testDirectory: readonly string[] = ["_test_matyan"];
 
 /** Why there is no FoundationDB for tests here; undefined when there is. */
@@ -61,7 +61,7 @@ function shared(): Promise<Database> {
 
 let directory: Promise<Uint8Array> | undefined;
 
-async function newPrefix(): Promise<Uint8Array> {
+export async function newPrefix(): Promise<Uint8Array> {
   const database = await shared();
   directory ??= database.transact((tx) => new DirectoryLayer().createOrOpen(tx, testDirectory));
   return Buffer.concat([await directory, randomBytes(6)]);
