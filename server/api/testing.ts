@@ -19,6 +19,7 @@ export interface TestApiOptions {
   readonly log?: (line: string) => void;
   readonly routes?: (context: ApiContext) => readonly Route[];
   readonly store?: Store;
+  readonly blobs?: BlobStore;
 }
 
 export interface TestApi extends AsyncDisposable {
@@ -37,7 +38,7 @@ export interface TestApi extends AsyncDisposable {
 export async function openTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const store = options.store ?? (await memoryStore());
   const folder = await mkdtemp(join(tmpdir(), "matyan-api-"));
-  const blobs = await openFolderBlobs(folder, { durability: "normal" });
+  const blobs = options.blobs ?? (await openFolderBlobs(folder, { durability: "normal" }));
   const loop = new ApplyLoop(store, blobs);
   const context: ApiContext = {
     store,
