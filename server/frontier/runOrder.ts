@@ -5,16 +5,25 @@
  * come after it wait for it to settle.
  */
 export class RunPlace {
-  /** Settles when all that earlier sockets of the run had when this one came is applied; undefined when there was nothing. */
-  readonly turn: Promise<unknown> | undefined;
   readonly #leave: (place: RunPlace) => void;
+  #turn: Promise<unknown> | undefined;
   #settled: Promise<void> | undefined;
   #settle: (() => void) | undefined;
 
   constructor(earlier: readonly RunPlace[], leave: (place: RunPlace) => void) {
     const held = earlier.flatMap((place) => (place.#settled === undefined ? [] : [place.#settled]));
-    this.turn = held.length === 0 ? undefined : Promise.all(held);
+    this.#turn = held.length === 0 ? undefined : Promise.all(held);
     this.#leave = leave;
+  }
+
+  /**
+   * Settles when all that earlier sockets of the run had when this one came is applied; undefined when there was nothing. Asked
+   * once: who waited as long as it would does not wait again.
+   */
+  takeTurn(): Promise<unknown> | undefined {
+    const turn = this.#turn;
+    this.#turn = undefined;
+    return turn;
   }
 
   get isHeld(): boolean {

@@ -163,7 +163,8 @@ export class FrontierSockets {
   async #work(socket: Socket): Promise<void> {
     const { frames, place } = socket.data;
     this.#busy++;
-    if (place?.turn !== undefined) await within(place.turn, this.limits.orderMs);
+    const turn = place?.takeTurn();
+    if (turn !== undefined) await within(turn, this.limits.orderMs);
     for (let frame = frames[0]; frame !== undefined; frame = frames[0]) {
       const size = sizeOf(frame);
       const room = this.#gate.enter(size);
