@@ -5,6 +5,9 @@ import { join } from "node:path";
 
 const main = join(import.meta.dir, "../../cli/main.ts");
 
+/** Whoever runs the tests may work on a cluster. */
+const ownFolder = { MATYAN_MODE: "embedded" } as const;
+
 export interface ServedOptions {
   readonly data: string;
   /** 0 for free ones, which is the default. */
@@ -35,7 +38,7 @@ export async function startServed({
   const ports = ["--port", String(port), "--frontier-port", String(frontierPort)];
   const start = performance.now();
   const child = Bun.spawn([process.execPath, main, "serve", "--data", data, ...ports, "--json", ...args], {
-    env: { ...process.env, LOG_LEVEL: "error", ...env },
+    env: { ...process.env, ...ownFolder, LOG_LEVEL: "error", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const errors = new Response(child.stderr).text();
@@ -63,7 +66,7 @@ export interface Finished {
 
 /** Runs a command of `matyan` to its end. */
 export async function matyan(...args: readonly string[]): Promise<Finished> {
-  return await runProgram([process.execPath, main, ...args]);
+  return await runProgram([process.execPath, main, ...args], ownFolder);
 }
 
 export async function runProgram(
