@@ -227,7 +227,14 @@ async function removeStaleFiles(folder: string): Promise<void> {
     for (const name of (await absentAsUndefined(readdir(folder))) ?? []) {
       const path = join(folder, name);
       const info = await absentAsUndefined(stat(path));
-      if (info !== undefined && Date.now() - info.mtimeMs > temporaryAgeMs) await absentAsUndefined(unlink(path));
+      if (info === undefined || Date.now() - info.mtimeMs <= temporaryAgeMs) continue;
+      try {
+        await absentAsUndefined(unlink(path));
+      } catch (error) {
+        // Who may only read here leaves the cleaning to others.
+        if (!["EACCES", "EPERM", "EROFS"].includes(String(codeOf(error)))) throw error;
+        return;
+      }
     }
   });
 }
