@@ -92,6 +92,7 @@ test("a wrong value is shown with its problem and keeps nothing else from being 
   expect(found.problems.map(({ name }) => name)).toEqual([
     "BLOB_URI_SECRET",
     "KAFKA_BOOTSTRAP_SERVERS",
+    "S3_ENDPOINT",
     "METRICS_PORT",
   ]);
   expect(settingOf(found, "S3_SECRET_KEY")!.value).toBe("***");

@@ -34,7 +34,8 @@ H='it\\'s'
 });
 
 test("names in braces stand for earlier lines, then for the environment, then for what follows :-", () => {
-  const text = "A=a\nB=${A}-${HOST}\nC=${NONE:-otherwise}\nD=${NONE}\nE=$A\nF=#none".replaceAll("$\\", "$");
+  const of = (inside: string) => `$\{${inside}}`.replace("\\", "");
+  const text = `A=a\nB=${of("A")}-${of("HOST")}\nC=${of("NONE:-otherwise")}\nD=${of("NONE")}\nE=$A\nF=#none`;
   const expected = { A: "a", B: "a-h", C: "otherwise", D: "", E: "$A", F: "#none" };
   expect(parseDotenv(text, { HOST: "h", A: "environment" })).toEqual(expected);
 });

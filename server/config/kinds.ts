@@ -112,13 +112,15 @@ export const brokers: Kind<readonly string[]> = {
   format: (list) => list.join(","),
 };
 
-/** http or https with a host; slashes at the end are dropped. */
+/** http or https with a host; slashes at the end are dropped. Engines name it in errors: it must hold no secret. */
 export const url: Kind<string> = {
   name: "URL",
-  wanted: "a URL that begins with http:// or https:// and a host",
+  wanted: "a URL that begins with http:// or https:// and a host, without user, password and query",
   parse: (given) => {
     const trimmed = given.trim();
-    return /^https?:\/\/[^\s/?#]+/i.test(trimmed) && URL.canParse(trimmed) ? trimmed.replace(/\/+$/, "") : undefined;
+    return /^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*)?$/i.test(trimmed) && URL.canParse(trimmed)
+      ? trimmed.replace(/\/+$/, "")
+      : undefined;
   },
   ...plain,
 };
@@ -129,7 +131,7 @@ export const origin: Kind<string> = {
   wanted: "a scheme, a host and perhaps a port: https://files.example.org",
   parse: (given) => {
     const trimmed = given.trim().replace(/\/+$/, "");
-    return /^https?:\/\/[^\s/?#]+$/i.test(trimmed) && URL.canParse(trimmed) ? trimmed : undefined;
+    return /^https?:\/\/[^\s/?#@]+$/i.test(trimmed) && URL.canParse(trimmed) ? trimmed : undefined;
   },
   ...plain,
 };

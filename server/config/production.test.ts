@@ -101,7 +101,8 @@ test("a refusal names everything in one error, without secrets", () => {
     environment: {
       ...fit,
       KAFKA_BOOTSTRAP_SERVERS: "",
-      S3_ENDPOINT: "http://me:hunter2@localhost",
+      S3_SECRET_KEY: "hunter2",
+      S3_ENDPOINT: "http://localhost",
       BLOB_URI_SECRET: "",
     },
   });

@@ -106,7 +106,16 @@ describe("values", () => {
 
   test("addresses have a scheme and a host; names of topics are Kafka's", () => {
     expect(valueFrom("S3_ENDPOINT", " https://s3.example.org/base/ ")).toBe("https://s3.example.org/base");
-    for (const text of ["s3.example.org", "ftp://a", "http://", "http:///x", "http://a b"])
+    for (const text of [
+      "s3.example.org",
+      "ftp://a",
+      "http://",
+      "http:///x",
+      "http://a b",
+      "http://u:p@a",
+      "http://a/?sig=1",
+      "http://a#b",
+    ])
       expect([text, valueFrom("S3_ENDPOINT", text)]).toEqual([text, "wrong"]);
     expect(valueFrom("STORAGE_EMULATOR_HOST", "localhost:4443")).toBe("http://localhost:4443");
     expect(valueFrom("KAFKA_DATA_INGESTION_TOPIC", "a b")).toBe("wrong");
