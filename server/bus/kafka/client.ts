@@ -1,5 +1,5 @@
 // The connection to Kafka: addresses, TLS, passwords, and where the library's own log lines go.
-import "./quietTimers.ts";
+import "./corrections.ts";
 import { readFile } from "node:fs/promises";
 import { connect, isIP } from "node:net";
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from "node:tls";
