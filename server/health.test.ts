@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openFolderBlobs } from "./blobs/folder.ts";
+import type { Bus } from "./bus/index.ts";
 import { createReadiness } from "./health.ts";
 import { memoryStore } from "./store/testing.ts";
 
@@ -50,6 +51,35 @@ test("what fails is named with its reason, and is asked again only after a while
   expect([status, checks.blob]).toEqual(["degraded", "ok"]);
   expect(checks.store).not.toBe("ok");
   await rm(folder, { recursive: true });
+});
+
+test("the bus and an object store are asked by their own check, and what a process has not is not checked", async () => {
+  const { blobs, folder } = await parts();
+  const topics: string[] = [];
+  const asked = { isAway: false };
+  const bus = {
+    check: async (wanted: readonly string[]) => {
+      topics.push(...wanted);
+      if (asked.isAway) throw new Error("no broker answers");
+    },
+  } as Bus;
+  let puts = 0;
+  const objects = Object.assign(Object.create(blobs) as typeof blobs, {
+    engine: "s3" as const,
+    put: async () => void puts++,
+    check: async () => {
+      if (asked.isAway) throw new Error("no such bucket");
+    },
+  });
+  const ready = createReadiness({ blobs: objects, bus: { bus, topics: ["t"] } }, { keepMs: 0 });
+  expect(await ready()).toEqual({ status: "ok", checks: { blob: "ok", kafka: "ok" } });
+  asked.isAway = true;
+  expect(await ready()).toEqual({
+    status: "degraded",
+    checks: { blob: "no such bucket", kafka: "no broker answers" },
+  });
+  expect([topics, puts]).toEqual([["t", "t"], 0]);
+  await rm(folder, { recursive: true, force: true });
 });
 
 test("a check without an answer is a failed one", async () => {

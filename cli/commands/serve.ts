@@ -23,6 +23,9 @@ It listens on 127.0.0.1 unless told otherwise: nothing asks for a password. The 
 that say --host 0.0.0.0. The web UI is the one that \`matyan ui install\` keeps beside the data, or --ui. One server to a
 data folder; other commands may use it meanwhile.
 
+With KAFKA_BOOTSTRAP_SERVERS or FDB_CLUSTER_FILE it is a part of a cluster: messages go to Kafka, workers store them, and
+clients upload to the object store. \`matyan config\` shows what is in effect; all variables: docs/configuration.md.
+
 Environment: MATYAN_HOST, MATYAN_PORT, MATYAN_FRONTIER_PORT; S3_PRESIGN_EXPIRY (seconds that an upload URL is good,
 3600), MATYAN_UPLOAD_ORIGIN (scheme://host:port of upload URLs, else the address that the client used),
 MATYAN_MAX_UPLOAD_BYTES; CORS_ORIGINS, BLOB_URI_SECRET, METRICS_ENABLED; LOG_LEVEL: with info, a line of JSON on stderr
