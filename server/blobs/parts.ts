@@ -31,7 +31,9 @@ export interface PartTarget {
 
 /** @throws what `source` throws, and what the target throws; the upload is aborted then. */
 export async function putInParts(source: BlobSource, target: PartTarget): Promise<void> {
-  const parts = partsOf(source);
+  // Parts that were sent are filled again: garbage of many megabytes would be collected late.
+  const spare: Buffers = [];
+  const parts = partsOf(source, spare);
   try {
     const first = await parts.next();
     if (first.done === true) return;
@@ -44,6 +46,7 @@ export async function putInParts(source: BlobSource, target: PartTarget): Promis
         count++;
         bytes += part.bytes.length;
         await upload.part(part.index, part.bytes);
+        if (part.buffer !== undefined) spare.push(part.buffer);
       });
       await upload.complete(count, bytes);
     } catch (error) {
@@ -56,9 +59,13 @@ export async function putInParts(source: BlobSource, target: PartTarget): Promis
   }
 }
 
+type Buffers = Uint8Array<ArrayBuffer>[];
+
 interface Part {
   readonly index: number;
   readonly bytes: Uint8Array;
+  /** What may be filled again when the part was sent; undefined when the bytes are the source's own. */
+  readonly buffer?: Uint8Array<ArrayBuffer>;
 }
 
 async function* startingWith(first: Part, rest: AsyncIterable<Part>): AsyncGenerator<Part> {
@@ -67,7 +74,7 @@ async function* startingWith(first: Part, rest: AsyncIterable<Part>): AsyncGener
 }
 
 /** The source in parts of `partBytes`, all full but the last; one empty part when the source is empty. */
-async function* partsOf(source: BlobSource): AsyncGenerator<Part, undefined> {
+async function* partsOf(source: BlobSource, spare: Buffers): AsyncGenerator<Part, undefined> {
   if (source instanceof Uint8Array) {
     for (let index = 0, at = 0; at === 0 || at < source.length; index++) {
       const end = at + partBytes(index);
@@ -77,25 +84,24 @@ async function* partsOf(source: BlobSource): AsyncGenerator<Part, undefined> {
     return;
   }
   let index = 0;
-  let part = new Uint8Array(64 * 1024);
+  let buffer = new Uint8Array(64 * 1024);
   let filled = 0;
   for await (const chunk of source) {
     for (let at = 0; at < chunk.length; ) {
       const whole = partBytes(index);
       const taken = Math.min(whole - filled, chunk.length - at);
-      part = roomFor(part, filled, filled + taken, whole);
-      part.set(chunk.subarray(at, at + taken), filled);
+      buffer = roomFor(buffer, filled, filled + taken, whole);
+      buffer.set(chunk.subarray(at, at + taken), filled);
       filled += taken;
       at += taken;
       if (filled < whole) continue;
-      yield { index, bytes: part.subarray(0, filled) };
+      yield { index, bytes: buffer.subarray(0, filled), buffer };
       index++;
-      // A part that was given away may still be on its way.
-      part = new Uint8Array(firstPartBytes);
+      buffer = spare.pop() ?? new Uint8Array(partBytes(index));
       filled = 0;
     }
   }
-  if (filled > 0 || index === 0) yield { index, bytes: part.subarray(0, filled) };
+  if (filled > 0 || index === 0) yield { index, bytes: buffer.subarray(0, filled) };
 }
 
 /** `buffer`, or a larger one of at most `limit` bytes with its first `used` bytes, when `needed` do not fit. */
