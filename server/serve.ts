@@ -7,6 +7,7 @@ import { ApiMetrics } from "./api/metrics.ts";
 import type { ApiContext } from "./api/route.ts";
 import { streamRoutes } from "./api/streamRoutes.ts";
 import type { ApiSettings, Config, ServeSettings } from "./config.ts";
+import { deleteRequests } from "./deleteRequests.ts";
 import { apiDoor, frontierDoor } from "./doors.ts";
 import { Frontier } from "./frontier/index.ts";
 import { createReadiness } from "./health.ts";
@@ -47,6 +48,9 @@ export interface RunningServer extends AsyncDisposable {
    */
   stop(): Promise<void>;
 }
+
+/** Workers may be away for long: what Kafka has of deletes is not put there again every minute. Seconds. */
+const requestPatience = 3_600;
 
 /** How long stopping may take in all, milliseconds: less than the 10 s after which supervisors use force. */
 export const stopMs = 8_000;
@@ -184,10 +188,7 @@ class ServerProcess {
     } catch (error) {
       if (!signal.aborted) warn(`unfinished renames could not be completed: ${messageOf(error)}`);
     }
-    const request = async (runId: string) => {
-      const message = { type: "delete_run", runId, timestamp: this.#now(), payload: new Map() };
-      for (const outcome of await ingest.submit([message])) if (!outcome.ok) throw outcome.error;
-    };
+    const request = deleteRequests({ ingest, now: this.#now, patience: loop === undefined ? requestPatience : 0 });
     // In cluster mode workers remove the files: they know when all of a run's data is gone.
     const files = loop === undefined ? {} : { files: removeFiles(blobs) };
     await keepDeleting(store, { request, ...files, now: this.#now, signal, warn });
