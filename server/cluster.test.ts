@@ -1,9 +1,11 @@
-// Cluster mode on a real Kafka and real object stores, the store in a folder: what clients log goes through frontier, Kafka and
+// Cluster mode on a real Kafka and real object stores, the store in a folder or FoundationDB: what clients log goes through frontier, Kafka and
 // workers; files by upload URLs of the object store; deletes back the same way.
 import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { azureAddress, azureTestKey, gcsAddress, s3Address, uniqueName } from "./blobs/testing/engines.ts";
 import { testKafka, testSettings } from "./bus/kafka/testing.ts";
 import { Configuration } from "./config.ts";
+import { clusterFile, library, missingFoundationDb } from "./kv/testing/foundationdb.ts";
 import { openBlobs, openBus } from "./stack.ts";
 import { createRunFrame, metricFrame, TestConnection } from "./testing/connection.ts";
 import { testFolder } from "./testing/served.ts";
@@ -124,90 +126,105 @@ async function controlEvents(env: Record<string, string>): Promise<Record<string
   return events;
 }
 
+/** A run from its first message to its deletion, on the store that `storeEnv` names or the one in a folder. */
+async function wholeWay(place: Place, storeEnv: Record<string, string> = {}): Promise<void> {
+  await using folder = await testFolder();
+  const run = randomBytes(16).toString("hex");
+  const env: Record<string, string> = { ...clusterEnv(folder.path), ...place.env(), ...storeEnv };
+  await using serve = await startService<ServeTold>(serveArgs, env, folder.path);
+  const { api, frontier } = serve.told;
+  expect(serve.told).toMatchObject({
+    store: "FDB_CLUSTER_FILE" in storeEnv ? "foundationdb" : "embedded",
+    blobs: env["BLOB_BACKEND_TYPE"],
+    bus: "kafka",
+  });
+  expect(await answer(`${frontier}/health/ready/`)).toEqual({
+    status: 200,
+    body: { status: "ok", checks: { store: "ok", blob: "ok", kafka: "ok" } },
+  });
+  expect(await answer(`${api}/health/ready/`)).toMatchObject({
+    status: 200,
+    body: { checks: { fdb: "ok", kafka: { control_producer: true, ingestion_producer: true }, blob: "ok" } },
+  });
+
+  const client = await TestConnection.open(`${frontier}/api/v1/ws/runs/${run}`);
+  const frames = [createRunFrame(), ...[0, 1, 2].map((step) => metricFrame("loss", step, step))];
+  expect(await client.ask(frames)).toEqual({ status: "ok", error: null });
+  const info = `${api}/api/v1/rest/runs/${run}/info/`;
+  // Acknowledged is what Kafka has: nobody stored it yet.
+  expect((await answer(info)).status).toBe(404);
+
+  const paths = ["model.pt", "a b/ü %2F+#?&=.txt", "seq/x/1.png", "plain"];
+  for (const path of paths) {
+    const type = path.endsWith("png") ? "image/png" : "application/octet-stream";
+    const presigned = await presign(frontier, { run_id: run, artifact_path: path, content_type: type });
+    expect([presigned.s3_key, presigned.headers]).toEqual([`${run}/${path}`, place.headers]);
+    // It is good for this key alone.
+    const other = { ...presigned, upload_url: presigned.upload_url.replace(`/${run}/`, "/r2/") };
+    if (place.isSigned) expect(await put(other, type, "other")).toBe(403);
+    expect([path, Math.floor((await put(presigned, type, `of ${path}`)) / 100)]).toEqual([path, 2]);
+    const ref = {
+      type: "blob_ref",
+      run_id: run,
+      s3_key: presigned.s3_key,
+      artifact_path: path,
+      content_type: type,
+    };
+    expect((await client.ask(ref)).status).toBe("ok");
+  }
+  await client.close();
+
+  await using ingest = await startService(["worker", "ingest"], env, folder.path);
+  await using control = await startService(["worker", "control"], env, folder.path);
+  const known = await eventually("the run and its files", async () => {
+    const { status, body } = await answer(info);
+    const { artifacts = [] } = body as { artifacts?: { path: string; uri: string }[] };
+    return status === 200 && artifacts.length === 3 ? artifacts : undefined;
+  });
+  // Images belong to their sequences.
+  expect(known.map(({ path }) => path).toSorted()).toEqual(paths.filter((path) => !path.startsWith("seq/")).toSorted());
+  for (const { uri } of known) expect(uri).toStartWith(place.uri(bucketOf(env)));
+  for (const { path } of known) {
+    const download = `${api}/api/v1/rest/runs/${run}/artifacts/download/?path=${encodeURIComponent(path)}`;
+    expect(await (await fetch(download)).text()).toBe(`of ${path}`);
+  }
+
+  const archive = {
+    method: "PUT",
+    body: JSON.stringify({ archived: true }),
+    headers: { "content-type": "application/json" },
+  };
+  expect((await answer(`${api}/api/v1/rest/runs/${run}/`, archive)).status).toBe(200);
+  expect((await answer(`${api}/api/v1/rest/runs/${run}/`, { method: "DELETE" })).status).toBe(200);
+  await eventually("the run to be gone", async () => ((await answer(info)).status === 404 ? true : undefined));
+  const blobs = await openBlobs(new Configuration({ environment: env }).config);
+  await eventually("the files to be gone", async () => {
+    for await (const __ of blobs.list(`${run}/`)) return undefined;
+    return true;
+  });
+  await blobs.close();
+  expect((await controlEvents(env)).map(({ type, payload }) => [type, payload])).toEqual([
+    ["run_archived", { run_id: run, archived: true }],
+    ["run_deleted", { run_id: run }],
+  ]);
+  // The cluster may be others' as well: nothing is left in it.
+  expect((await answer(`${api}/api/v1/rest/runs/${run}/clear-tombstone/`, { method: "POST" })).status).toBe(204);
+  for (const service of [serve, ingest, control]) expect((await service.end("SIGTERM")).code).toBe(0);
+}
+
+const throughAll = "what is logged, uploaded and deleted takes its way through the cluster";
+
 describe.each(places.map((place) => [place.name, place] as const))("on %s", (_, place) => {
-  const run = test.skipIf(broker === undefined || place.address === undefined);
+  test.skipIf(broker === undefined || place.address === undefined)(throughAll, () => wholeWay(place), 120_000);
+});
 
-  run(
-    "what is logged, uploaded and deleted takes its way through the cluster",
-    async () => {
-      await using folder = await testFolder();
-      const env = { ...clusterEnv(folder.path), ...place.env() };
-      await using serve = await startService<ServeTold>(serveArgs, env, folder.path);
-      const { api, frontier } = serve.told;
-      expect(serve.told).toMatchObject({ store: "embedded", blobs: env["BLOB_BACKEND_TYPE"], bus: "kafka" });
-      expect(await answer(`${frontier}/health/ready/`)).toEqual({
-        status: 200,
-        body: { status: "ok", checks: { store: "ok", blob: "ok", kafka: "ok" } },
-      });
-      expect(await answer(`${api}/health/ready/`)).toMatchObject({
-        status: 200,
-        body: { checks: { fdb: "ok", kafka: { control_producer: true, ingestion_producer: true }, blob: "ok" } },
-      });
-
-      const client = await TestConnection.open(`${frontier}/api/v1/ws/runs/r1`);
-      const frames = [createRunFrame(), ...[0, 1, 2].map((step) => metricFrame("loss", step, step))];
-      expect(await client.ask(frames)).toEqual({ status: "ok", error: null });
-      const info = `${api}/api/v1/rest/runs/r1/info/`;
-      // Acknowledged is what Kafka has: nobody stored it yet.
-      expect((await answer(info)).status).toBe(404);
-
-      const paths = ["model.pt", "a b/ü %2F+#?&=.txt", "seq/x/1.png", "plain"];
-      for (const path of paths) {
-        const type = path.endsWith("png") ? "image/png" : "application/octet-stream";
-        const presigned = await presign(frontier, { run_id: "r1", artifact_path: path, content_type: type });
-        expect([presigned.s3_key, presigned.headers]).toEqual([`r1/${path}`, place.headers]);
-        // It is good for this key alone.
-        const other = { ...presigned, upload_url: presigned.upload_url.replace("/r1/", "/r2/") };
-        if (place.isSigned) expect(await put(other, type, "other")).toBe(403);
-        expect([path, Math.floor((await put(presigned, type, `of ${path}`)) / 100)]).toEqual([path, 2]);
-        const ref = {
-          type: "blob_ref",
-          run_id: "r1",
-          s3_key: presigned.s3_key,
-          artifact_path: path,
-          content_type: type,
-        };
-        expect((await client.ask(ref)).status).toBe("ok");
-      }
-      await client.close();
-
-      await using ingest = await startService(["worker", "ingest"], env, folder.path);
-      await using control = await startService(["worker", "control"], env, folder.path);
-      const known = await eventually("the run and its files", async () => {
-        const { status, body } = await answer(info);
-        const { artifacts = [] } = body as { artifacts?: { path: string; uri: string }[] };
-        return status === 200 && artifacts.length === 3 ? artifacts : undefined;
-      });
-      // Images belong to their sequences.
-      expect(known.map(({ path }) => path).toSorted()).toEqual(
-        paths.filter((path) => !path.startsWith("seq/")).toSorted(),
-      );
-      for (const { uri } of known) expect(uri).toStartWith(place.uri(bucketOf(env)));
-      for (const { path } of known) {
-        const download = `${api}/api/v1/rest/runs/r1/artifacts/download/?path=${encodeURIComponent(path)}`;
-        expect(await (await fetch(download)).text()).toBe(`of ${path}`);
-      }
-
-      const archive = {
-        method: "PUT",
-        body: JSON.stringify({ archived: true }),
-        headers: { "content-type": "application/json" },
-      };
-      expect((await answer(`${api}/api/v1/rest/runs/r1/`, archive)).status).toBe(200);
-      expect((await answer(`${api}/api/v1/rest/runs/r1/`, { method: "DELETE" })).status).toBe(200);
-      await eventually("the run to be gone", async () => ((await answer(info)).status === 404 ? true : undefined));
-      const blobs = await openBlobs(new Configuration({ environment: env }).config);
-      await eventually("the files to be gone", async () => {
-        for await (const __ of blobs.list("r1/")) return undefined;
-        return true;
-      });
-      await blobs.close();
-      expect((await controlEvents(env)).map(({ type, payload }) => [type, payload])).toEqual([
-        ["run_archived", { run_id: "r1", archived: true }],
-        ["run_deleted", { run_id: "r1" }],
-      ]);
-      for (const service of [serve, ingest, control]) expect((await service.end("SIGTERM")).code).toBe(0);
-    },
+describe("on FoundationDB and S3", () => {
+  const isThere = missingFoundationDb === undefined && broker !== undefined && s3Address !== undefined;
+  if (missingFoundationDb !== undefined)
+    console.warn(`cluster tests on FoundationDB are skipped: ${missingFoundationDb}`);
+  test.skipIf(!isThere)(
+    throughAll,
+    () => wholeWay(places[0]!, { FDB_CLUSTER_FILE: clusterFile!, ...(library && { FDB_LIBRARY: library }) }),
     120_000,
   );
 });
