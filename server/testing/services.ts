@@ -21,3 +21,13 @@ export async function testService(
   console.warn(`tests on ${name} are skipped: ${err.trim()}`);
   return undefined;
 }
+
+/** Ends a server that a test started for itself, with the settings that it was started with. */
+export async function stopTestService(name: ServiceName, env: Readonly<Record<string, string>>): Promise<void> {
+  const script = fileURLToPath(new URL(`../../scripts/services/${name}`, import.meta.url));
+  const child = Bun.spawn([script, "stop"], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if ((await child.exited) !== 0) throw new Error(`scripts/services/${name} stop failed`);
+}

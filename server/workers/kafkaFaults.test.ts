@@ -12,6 +12,7 @@ import type { KafkaSettings } from "../config/engines.ts";
 import type { DyingWorkerOptions, Moment } from "../testing/faults/dyingWorker.ts";
 import { expectedOf, foundIn, publish, type Sent, workload } from "../testing/faults/workload.ts";
 import { testFolder } from "../testing/served.ts";
+import { stopTestService, testService } from "../testing/services.ts";
 import { readDeadLetters } from "./deadLetters.ts";
 
 const address = await testKafka();
@@ -209,6 +210,41 @@ if (address !== undefined)
       await stage.stop(steady);
       expect(await foundIn(stage.store)).toEqual(expected);
     });
+  });
+
+if (address !== undefined)
+  test("broker restart: what is published and consumed meanwhile is there once, in order, after it", async () => {
+    const env = { KAFKA_TEST_PORT: "19194" };
+    const own = await testService("kafka", env);
+    try {
+      await using stage = await scene(own);
+      const messages = workload({ runs: 8, points: 60 });
+      const expected = await expectedOf(messages);
+      const worker = stage.worker();
+      const middle = messages.length / 2;
+      await stage.publish(messages.slice(0, middle));
+      // As the frontier does, whoever is told of a failure sends the same again.
+      const publishing = (async () => {
+        for (let at = middle; at < messages.length; at += 20) {
+          while (
+            !(await stage.publish(messages.slice(at, at + 20)).then(
+              () => true,
+              () => false,
+            ))
+          )
+            await Bun.sleep(500);
+          await Bun.sleep(50);
+        }
+      })();
+      await stopTestService("kafka", env);
+      await testService("kafka", env);
+      await publishing;
+      await stage.stored(expected);
+      await stage.stop(worker);
+      expect(await foundIn(stage.store)).toEqual(expected);
+    } finally {
+      await stopTestService("kafka", env);
+    }
   });
 
 function plainKafka(broker: string): Kafka {

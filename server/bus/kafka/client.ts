@@ -79,6 +79,8 @@ function saslOptions({ mechanism, username, password }: KafkaSasl): SASLOptions 
 /** Single answers that are tried again or thrown are no news; nor is that we give up in time, and begin anew as we do. */
 function isWorthTelling({ namespace, log: { message } }: LogEntry): boolean {
   if (namespace === "Connection" && message.startsWith("Response ")) return false;
+  // Members come and go: that is what groups are for.
+  if (message.startsWith("The group is rebalancing")) return false;
   return !message.startsWith("Limiting retries for the idempotent producer");
 }
 

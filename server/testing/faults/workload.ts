@@ -97,7 +97,7 @@ export async function foundIn(path: string): Promise<Map<string, string>> {
   }
 }
 
-async function withoutNotes(store: Store): Promise<Map<string, string>> {
+export async function withoutNotes(store: Store): Promise<Map<string, string>> {
   const contents = await contentsOf(store);
   const prefixes = ["_position", "_outbox"].map((name) => {
     const { begin } = systemRange(store, name);
