@@ -124,7 +124,8 @@ async function readiness(ready: () => Promise<WorkerHealth>, worker: Worker): Pr
 /** Asks for the lag now and then. Returns what ends that. */
 function watchLag(worker: Worker, show: (lags: () => readonly PartitionLag[]) => void): () => void {
   let last: readonly PartitionLag[] = [];
-  show(() => last);
+  // What was handed over since is another's.
+  show(() => last.filter(({ partition }) => worker.assigned.includes(partition)));
   const ask = () => {
     worker
       .lags()
