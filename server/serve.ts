@@ -40,6 +40,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly frontierAddress: string | undefined;
   /** The folder of the UI that is served. */
   readonly uiFolder: string | undefined;
+  /** Whether this process opened the store: a frontier over Kafka and an object store does not. */
+  readonly usesStore: boolean;
   /** What applies messages; undefined in cluster mode, where workers do. */
   readonly loop: ApplyLoop | undefined;
   /**
@@ -78,6 +80,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     apiAddress,
     frontierAddress,
     uiFolder: server.ui?.folder,
+    usesStore: parts.store !== undefined,
     loop: parts.loop,
     stop,
     [Symbol.asyncDispose]: stop,

@@ -80,7 +80,7 @@ export async function serve({ out, signal }: Context, options: Options & CommonO
     ui: server.uiFolder ?? null,
     data: config.dataDir,
     mode: config.mode,
-    store: config.store.engine,
+    store: server.usesStore ? config.store.engine : "none",
     blobs: config.blobs.engine,
     bus: config.kafka === undefined ? "embedded" : "kafka",
     pid: process.pid,
@@ -107,7 +107,7 @@ function greeting(server: RunningServer, config: Config & { readonly host: strin
     lines.push(
       server.uiFolder === undefined ? `Web UI    none: get it with \`${install}\`` : `Web UI    ${server.apiAddress}/`,
     );
-  lines.push(...enginesOf(config));
+  lines.push(...enginesOf(config, server.usesStore));
   const isLocal = host === "localhost" || host === "::1" || host.startsWith("127.");
   lines.push(
     isLocal
@@ -117,11 +117,11 @@ function greeting(server: RunningServer, config: Config & { readonly host: strin
   return lines;
 }
 
-function enginesOf({ mode, dataDir, store, blobs, kafka }: Config): string[] {
+function enginesOf({ mode, dataDir, store, blobs, kafka }: Config, usesStore: boolean): string[] {
   if (mode === "embedded") return [`Data      ${dataDir}`];
   const lines = [];
-  if (store.engine === "foundationdb") lines.push(`Store     FoundationDB, ${store.clusterFile}`);
-  if (store.engine === "embedded") lines.push(`Store     ${dataDir}`);
+  if (usesStore && store.engine === "foundationdb") lines.push(`Store     FoundationDB, ${store.clusterFile}`);
+  if (usesStore && store.engine === "embedded") lines.push(`Store     ${dataDir}`);
   if (blobs.engine === "folder") lines.push(`Blobs     ${dataDir}`);
   else
     lines.push(
