@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { BlobStore } from "./blobs/index.ts";
 import type { Bus } from "./bus/index.ts";
 import { BusEvents } from "./clusterEvents.ts";
+import { makeTopics, type TopicName } from "./clusterTopics.ts";
 import type { Config } from "./config.ts";
 import { readSecret } from "./frontier/index.ts";
 import type { CheckedParts } from "./health.ts";
@@ -33,9 +34,6 @@ export interface ServeParts extends AsyncDisposable {
   /** Sees what was taken through: applied, or on the bus. Whether that was done in time. */
   drain(ms: number): Promise<boolean>;
 }
-
-/** Partitions of topics that are made in development: those of the existing deployment. */
-const partitions = { ingestion: 6, control: 1 } as const;
 
 type PartsConfig = Config & { readonly flushSeconds: number };
 
@@ -95,12 +93,10 @@ export async function openServeParts(
 async function openServeBus(config: PartsConfig, role: Role, warn: (text: string) => void) {
   const bus = await openBus(config, { clientId: `matyan-${role === "all" ? "serve" : role}`, warn });
   if (bus === undefined || config.kafka === undefined) return undefined;
-  const { ingestion, control } = config.kafka.topics;
-  const topics = role === "frontier" ? [ingestion] : [ingestion, control];
+  const names: readonly TopicName[] = role === "frontier" ? ["ingestion"] : ["ingestion", "control"];
+  const topics = names.map((name) => config.kafka!.topics[name]);
   try {
-    if (config.isDevelopment)
-      for (const topic of topics)
-        await bus.ensureTopic(topic, { partitions: topic === control ? partitions.control : partitions.ingestion });
+    await makeTopics(bus, config, names);
     await bus.check(topics);
   } catch (error) {
     await bus.close();

@@ -2,6 +2,7 @@
 import { MatyanError } from "../formats/error.ts";
 import { Registry } from "./api/prometheus.ts";
 import type { PartitionLag } from "./bus/index.ts";
+import { makeTopics } from "./clusterTopics.ts";
 import type { Config, WorkerSettings } from "./config.ts";
 import { type CheckedParts, createReadiness } from "./health.ts";
 import { openBus, openStack, openStoreOnly } from "./stack.ts";
@@ -37,9 +38,6 @@ export const stopWorkerMs = 8_000;
 /** Between two looks at the lag, milliseconds. */
 const lagEveryMs = 5_000;
 
-/** Partitions of topics that are made in development: those of the existing deployment. */
-const partitions = { ingestion: 6, control: 1 } as const;
-
 interface Worker {
   readonly assigned: readonly number[];
   health(): WorkerHealth;
@@ -59,9 +57,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     });
   undo.defer(() => bus.close());
   const { topics } = config.kafka;
-  if (config.isDevelopment)
-    for (const name of ["ingestion", "control"] as const)
-      await bus.ensureTopic(topics[name], { partitions: partitions[name] });
+  await makeTopics(bus, config, ["ingestion", "control"]);
   const { worker, checked } = kind === "ingest" ? await startIngest() : await startControl();
   undo.defer(() => worker.stop());
   const topic = kind === "ingest" ? topics.ingestion : topics.control;
