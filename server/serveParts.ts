@@ -60,7 +60,10 @@ export async function openServeParts(
   const patience = config.flushSeconds * 1_000;
   const bus = await openServeBus(config, role, warn);
   if (bus !== undefined) undo.defer(async () => void (await within(bus.bus.close(), patience)));
-  const events = role === "frontier" || bus === undefined ? undefined : eventsOn(bus, warn);
+  const events =
+    role === "frontier" || bus === undefined
+      ? undefined
+      : new BusEvents({ producer: bus.bus.producer, topic: config.kafka!.topics.control, warn });
   const loop = bus === undefined ? new ApplyLoop(stack!.store, blobs) : undefined;
   const ingest = loop ?? new PublishIngest(bus!.bus.producer, config.kafka!.topics.ingestion);
   const resources = undo.move();
@@ -84,10 +87,6 @@ export async function openServeParts(
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
-
-  function eventsOn({ bus }: { bus: Bus }, warn: (text: string) => void): BusEvents {
-    return new BusEvents({ producer: bus.producer, topic: config.kafka!.topics.control, warn });
-  }
 }
 
 async function openServeBus(config: PartsConfig, role: Role, warn: (text: string) => void) {
