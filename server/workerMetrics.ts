@@ -23,6 +23,11 @@ export function ingestMetrics(registry: Registry): IngestMetrics {
   ]);
   const size = registry.histogram(name("batch_size"), "Messages of a batch.", [1, 5, 10, 25, 50, 100, 200, 500]);
   const took = registry.histogram(name("batch_processing_seconds"), "From a batch taken to durable.", seconds);
+  const bytes = registry.histogram(
+    name("txn_estimated_bytes"),
+    "Estimated size of what is stored together.",
+    [1e5, 5e5, 1e6, 2e6, 4e6, 8e6, 1e7],
+  );
   const retries = registry.counter(name("fdb_retries_total"), "Attempts that the store made necessary.");
   const dead = registry.counter(name("dead_letters_total"), "Messages put on the dead letter topic.");
   const retried = registry.counter(name("retries_total"), "Attempts that failed and were made again.", ["what"]);
@@ -39,6 +44,7 @@ export function ingestMetrics(registry: Registry): IngestMetrics {
       });
       for (const [type, count] of counts) processed.add([type], count);
     },
+    estimated: (size) => bytes.observe([], size),
     refused: (unreadable, inapplicable) => {
       if (unreadable > 0) errors.add(["validation"], unreadable);
       if (inapplicable > 0) errors.add(["unknown"], inapplicable);

@@ -9,6 +9,7 @@ import {
   dropDeadLetter,
   findDeadLetter,
   readDeadLetters,
+  readValue,
   retryDeadLetter,
 } from "../../server/workers/deadLetters.ts";
 import { type CommonOptions, type Context, type Define, examples, execute } from "../runtime.ts";
@@ -138,8 +139,9 @@ function rowOf({ id, failedAt, origin, key, reason, done }: DeadLetter): string[
 
 async function show({ out }: Context, { bus, topic }: Letters, id: string): Promise<void> {
   const letter = await findDeadLetter(bus, topic, id);
-  const text = textOf(letter.value);
-  out.record({ ...documentOf(letter), value: text ?? null, value_base64: letter.value?.toBase64() ?? null });
+  const value = await readValue(bus, letter);
+  const text = textOf(value);
+  out.record({ ...documentOf(letter), value: text ?? null, value_base64: value?.toBase64() ?? null });
   const { origin } = letter;
   out.line(`Reason     ${safeText(letter.reason)} (${letter.code})`);
   out.line(`Stood at   ${origin.topic}, partition ${origin.partition}, offset ${origin.offset}`);
@@ -149,7 +151,7 @@ async function show({ out }: Context, { bus, topic }: Letters, id: string): Prom
   for (const [name, value] of Object.entries(letter.headers))
     out.line(`Header     ${safeText(name)}: ${safeText(value)}`);
   out.line(`Done       ${letter.done ?? "nothing yet"}`);
-  const shown = text ?? (letter.value === null ? "(no value)" : `(not text) ${letter.value.toHex()}`);
+  const shown = text ?? (value === null ? "(no value)" : `(not text) ${value.toHex()}`);
   out.line(`\n${safeText(shown.length > maxShown ? `${shown.slice(0, maxShown)}... (--json has all)` : shown)}`);
 }
 

@@ -18,6 +18,8 @@ const names = {
   group: "matyan-group",
   /** The message had no value; the letter's is empty. */
   isNull: "matyan-null",
+  /** The message did not fit onto the dead letter topic: it is where it stood, as long as its topic keeps it. */
+  isElsewhere: "matyan-elsewhere",
   /** Of a mark: what was done with the letter `letter`. */
   done: "matyan-done",
   letter: "matyan-letter",
@@ -39,8 +41,10 @@ export interface DeadLetter {
   readonly failedAt: number;
   readonly group: string;
   readonly key: Uint8Array | null;
-  /** As it stood on its topic. */
+  /** As it stood on its topic. Empty for one that `isElsewhere`. */
   readonly value: Uint8Array | null;
+  /** The message is still where it stood, since it did not fit: `readValue` gets it. */
+  readonly isElsewhere: boolean;
   /** Those that the message had. */
   readonly headers: BusHeaders;
   readonly done: Deed | undefined;
@@ -69,11 +73,15 @@ export async function sendDeadLetters(
 ): Promise<void> {
   const topic = deadLetterTopic(origin.topic);
   await bus.ensureTopic(topic, { partitions: 1, maxRecordBytes: usualRecordBytes + headerRoom });
-  const outcomes = await bus.producer.publish(
-    topic,
-    refused.map((one) => letterOf(origin, one, now)),
-  );
-  for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
+  const letters = refused.map((one) => letterOf(origin, one, now));
+  const outcomes = await bus.producer.publish(topic, letters);
+  // A topic that somebody else made may take less than the message's own.
+  const short = letters.filter((_, i) => !outcomes[i]!.ok).map(withoutValue);
+  for (const outcome of await bus.producer.publish(topic, short)) if (!outcome.ok) throw outcome.error;
+}
+
+function withoutValue({ key, headers }: OutgoingRecord): OutgoingRecord {
+  return { key, value: "", headers: { ...headers, [names.isElsewhere]: "1" } };
 }
 
 function letterOf({ topic, partition, group }: Origin, { record, error }: Refused, now: number): OutgoingRecord {
@@ -146,9 +154,20 @@ function readLetter(partition: number, { headers, ...record }: BusRecord, done: 
     group: headers[names.group] ?? "",
     key: record.key,
     value: headers[names.isNull] === undefined ? record.value : null,
+    isElsewhere: headers[names.isElsewhere] !== undefined,
     headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name))),
     done: done.get(id),
   };
+}
+
+/** The message's value; null when it has none. @throws MatyanError `not_found` when its topic does not keep it any more; `io` */
+export async function readValue(bus: Bus, { id, value, isElsewhere, origin }: DeadLetter): Promise<Uint8Array | null> {
+  if (!isElsewhere) return value;
+  const record = await bus.readOne(origin.topic, origin.partition, origin.offset);
+  if (record !== undefined) return record.value;
+  throw new MatyanError("not_found", `the message of the dead letter ${id} is not on '${origin.topic}' any more`, {
+    hint: "It was too large for the dead letter topic: raise max.message.bytes there.",
+  });
 }
 
 /**
@@ -157,11 +176,12 @@ function readLetter(partition: number, { headers, ...record }: BusRecord, done: 
  */
 export async function retryDeadLetter(bus: Bus, origin: string, letter: DeadLetter): Promise<void> {
   checkOpen(letter);
-  if (letter.value === null)
+  const value = await readValue(bus, letter);
+  if (value === null)
     throw new MatyanError("unsupported", `the dead letter ${letter.id} has no value: there is nothing to apply`, {
       hint: `\`matyan dlq drop ${letter.id}\` puts it away.`,
     });
-  const { key, value, headers } = letter;
+  const { key, headers } = letter;
   await bus.producer.publishTogether([{ topic: origin, key, value, headers }, markOf(origin, letter, "retried")]);
 }
 

@@ -10,8 +10,3 @@ export function healthOf(checks: Readonly<Record<string, string | undefined>>): 
   const told = Object.fromEntries(Object.entries(checks).map(([name, reason]) => [name, reason ?? "ok"]));
   return { status: Object.values(told).every((reason) => reason === "ok") ? "ok" : "degraded", checks: told };
 }
-
-export interface PartitionDelay {
-  readonly partition: number;
-  readonly lag: number;
-}

@@ -106,11 +106,6 @@ export class KafkaPublisher implements Producer {
     await producer?.disconnect();
   }
 
-  /** Connects, so that the first publishing need not. @throws MatyanError `io` */
-  async open(): Promise<void> {
-    await this.#connected();
-  }
-
   async #learnLimit(topic: string): Promise<number> {
     const limit = await this.#limit(topic);
     this.#limits.set(topic, limit);

@@ -7,6 +7,8 @@ export interface IngestMetrics {
   consumed(count: number): void;
   /** Messages that are durable or refused, in a batch that took `seconds`. */
   applied(messages: readonly IngestMessage[], outcomes: readonly Outcome[], seconds: number): void;
+  /** The estimated size of messages that are stored together, bytes. */
+  estimated(bytes: number): void;
   /** Messages that went to the dead letters: those that could not be read, and those that could not be applied. */
   refused(unreadable: number, inapplicable: number): void;
   /** An attempt that failed and is made again; `what` was tried. */
@@ -18,6 +20,7 @@ export interface IngestMetrics {
 export const noIngestMetrics: IngestMetrics = {
   consumed: () => undefined,
   applied: () => undefined,
+  estimated: () => undefined,
   refused: () => undefined,
   retried: () => undefined,
   delay: () => undefined,

@@ -110,6 +110,31 @@ test("bytes that are no UTF-8 text stop nobody, and are kept as they were", asyn
   expect(letter!.headers).toEqual({ own: "kept" });
 });
 
+test("a message that does not fit onto the dead letter topic is found where it stood, and can be retried from there", async () => {
+  await using rigged = await rig();
+  await rigged.bus.ensureTopic("data.dlq", { partitions: 1, maxRecordBytes: 200 });
+  const large = envelope("no_such_type", "r", { text: "x".repeat(500) });
+  await rigged.send("r", large);
+  await rigged.caughtUp();
+  const [letter] = await rigged.letters();
+  expect([letter?.isElsewhere, letter?.value?.length]).toEqual([true, 0]);
+  // The bus within the process keeps nothing that every group has committed.
+  const read = rigged.bus.readOne.bind(rigged.bus);
+  rigged.bus.readOne = async (topic, partition, offset) =>
+    (await read(topic, partition, offset)) ?? {
+      key: null,
+      value: Buffer.from(large),
+      headers: {},
+      offset,
+      timestamp: 0,
+    };
+  await retryDeadLetter(rigged.bus, "data", letter!);
+  await until(async () => (await rigged.letters()).length === 2);
+  const [first, second] = await rigged.letters();
+  expect([first?.done, second?.done]).toEqual(["retried", undefined]);
+  expect(second?.origin.offset).toBe(letter!.origin.offset + 1n);
+});
+
 test("a dead letter is retried once, and dropped once", async () => {
   await using rigged = await rig();
   await rigged.send("r", envelope("finish_run", "r", {}), envelope("no_such_type", "r", {}));

@@ -5,7 +5,7 @@ import { formatControlEvent, type IngestMessage } from "../../../formats/message
 import { mapOf } from "../../../formats/value.ts";
 import type { Batch, Bus, BusRecord, Consumer, PartitionLag, Turn } from "../../bus/index.ts";
 import type { Store } from "../../store/index.ts";
-import { ApplyLoop, type ApplyLoopStats, completeDeletes } from "../apply.ts";
+import { ApplyLoop, type ApplyLoopStats, completeDeletes, estimateBytes } from "../apply.ts";
 import type { ApplyBounds } from "../applyMessages.ts";
 import { type Origin, type Refused, sendDeadLetters } from "../deadLetters.ts";
 import { healthOf, type WorkerHealth } from "../health.ts";
@@ -136,6 +136,7 @@ export class IngestWorker {
       }
     }
     const unreadable = refused.length;
+    this.#metrics.estimated(messages.reduce((sum, message) => sum + estimateBytes(message), 0));
     const outcomes = await this.#store(messages, signal);
     outcomes.forEach((outcome, i) => {
       if (!outcome.ok) refused.push({ record: sources[i]!, error: outcome.error });
