@@ -8,7 +8,7 @@ import { type CheckedParts, createReadiness } from "./health.ts";
 import { openBus, openStack, openStoreOnly } from "./stack.ts";
 import { within } from "./within.ts";
 import { openWorkerDoor } from "./workerDoor.ts";
-import { controlMetrics, ingestMetrics, lagGauges } from "./workerMetrics.ts";
+import { applyReadings, controlMetrics, ingestMetrics, lagGauges } from "./workerMetrics.ts";
 import { ControlWorker } from "./workers/control/controlWorker.ts";
 import type { WorkerHealth } from "./workers/health.ts";
 import { IngestWorker } from "./workers/ingestion/ingestWorker.ts";
@@ -84,10 +84,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const { batchMessages, batchWaitMs, transaction } = settings;
     const bounds = { batchMessages, batchWaitMs, transaction };
     const metrics = ingestMetrics(registry);
-    return {
-      worker: await IngestWorker.start({ bus: bus!, store, topics, ...bounds, metrics, warn }),
-      checked: { store },
-    };
+    const worker = await IngestWorker.start({ bus: bus!, store, topics, ...bounds, metrics, warn });
+    applyReadings(registry, () => worker.stats);
+    return { worker, checked: { store } };
   }
 
   async function startControl(): Promise<{ worker: Worker; checked: CheckedParts }> {

@@ -2,6 +2,7 @@
 import { ingestTypes } from "../formats/messages/index.ts";
 import type { Registry } from "./api/prometheus.ts";
 import type { PartitionLag } from "./bus/index.ts";
+import type { ApplyLoopStats } from "./workers/apply.ts";
 import type { ControlMetrics } from "./workers/control/controlMetrics.ts";
 import type { IngestMetrics } from "./workers/ingestion/ingestMetrics.ts";
 
@@ -58,6 +59,15 @@ export function ingestMetrics(registry: Registry): IngestMetrics {
     },
     delay: (value) => delay.observe([], value),
   };
+}
+
+/** What the apply loop of an ingestion worker counts by itself. */
+export function applyReadings(registry: Registry, stats: () => ApplyLoopStats): void {
+  const counter = (name: string, help: string, read: (stats: ApplyLoopStats) => number) =>
+    registry.readCounter(`matyan_ingestion_${name}_total`, help, () => read(stats()));
+  counter("messages_dropped", "Messages that came for deleted runs.", ({ dropped }) => dropped);
+  counter("messages_repeated", "Messages that came again, and were applied before.", ({ repeated }) => repeated);
+  counter("commits", "Durable commits.", ({ commits }) => commits);
 }
 
 export function controlMetrics(registry: Registry): ControlMetrics {
