@@ -16,7 +16,7 @@ describeEveryEngine((store) => {
     };
 
     test("keys of 10,000 and values of 100,000 bytes are stored and read back", async () => {
-      const key = "k".repeat(limits.keyBytes);
+      const key = "k".repeat(store.keyBytes);
       const value = new Uint8Array(limits.valueBytes).map((_, index) => index % 251);
       await store.database.transact(async (tx) => tx.set(bytes(key), value));
       expect(await store.database.snapshot((tx) => tx.get(bytes(key)))).toEqual(value);
@@ -24,7 +24,7 @@ describeEveryEngine((store) => {
 
     test("one byte more is refused at once, and the transaction goes on without it", async () => {
       await store.database.transact(async (tx) => {
-        expect(() => tx.set(bytes("k".repeat(limits.keyBytes + 1)), bytes(""))).toThrow("error 2102");
+        expect(() => tx.set(bytes("k".repeat(store.keyBytes + 1)), bytes(""))).toThrow("error 2102");
         expect(() => tx.set(bytes("a"), new Uint8Array(limits.valueBytes + 1))).toThrow("error 2103");
         tx.set(bytes("b"), bytes("kept"));
       });
@@ -48,7 +48,9 @@ describeEveryEngine((store) => {
     });
 
     test("many small mutations count with their conflict ranges, as mutationBytes says", async () => {
-      const count = Math.floor(limits.transactionBytes / mutationBytes.set(5, 0));
+      const count = Math.floor(
+        (limits.transactionBytes - mutationBytes.own) / mutationBytes.set(5 + store.prefixBytes, 0),
+      );
       const key = (index: number) => bytes(String(index).padStart(5, "0"));
       const fill = (size: number) =>
         store.database.transact(async (tx) => {

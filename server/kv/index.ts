@@ -79,6 +79,8 @@ export interface Database {
    */
   snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T>;
   readonly longSnapshots: boolean;
+  /** Only where `longSnapshots` is false; used through `lastingSnapshot` (lasting.ts), which says what it does. */
+  lasting?<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>): Promise<T>;
   /** Refuses new work, waits for the work that was accepted, then lets go of the store. A second call does no harm. */
   close(): Promise<void>;
 }
@@ -92,6 +94,8 @@ export const mutationBytes = {
   set: (keyLength: number, valueLength: number) => 3 * keyLength + valueLength + 69,
   clear: (keyLength: number) => 4 * keyLength + 70,
   clearRange: (beginLength: number, endLength: number) => 2 * (beginLength + endLength) + 68,
+  /** What the engine itself adds to each transaction: FoundationDB's mark of the commit (foundationdb/commitMarks.ts), at most. */
+  own: 500,
 } as const;
 
 /** FoundationDB's error numbers that callers may meet (public error list of the C API). */
@@ -161,7 +165,7 @@ export function keyAfter(key: Key): Uint8Array {
 
 /** What is left of a range after the pair of `key`. Its bytes are copied: `key` may be the caller's to change. */
 export function restOf(range: KeyRange, key: Key, reverse: boolean): KeyRange {
-  return reverse ? { begin: range.begin, end: key.slice() } : { begin: keyAfter(key), end: range.end };
+  return reverse ? { begin: range.begin, end: new Uint8Array(key) } : { begin: keyAfter(key), end: range.end };
 }
 
 /** The range of all keys that start with `prefix`. */
@@ -169,7 +173,8 @@ export function prefixRange(prefix: Key): KeyRange {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length--;
   if (length === 0) throw new MatyanError("usage", "a prefix of only 0xFF bytes (or none) has no end");
-  const end = prefix.slice(0, length);
+  // Not slice(): of a Buffer it would be the caller's own bytes.
+  const end = new Uint8Array(prefix.subarray(0, length));
   end[length - 1]! += 1;
   return { begin: prefix, end };
 }

@@ -1,11 +1,11 @@
 // What bounds a transaction on every engine of ours: its end, its 5 s, its 10,000,000 bytes.
 import type { Clock } from "./clock.ts";
-import { KvError, limits, TransactionEndedError } from "./index.ts";
+import { KvError, limits, mutationBytes, TransactionEndedError } from "./index.ts";
 
 export class TransactionLife {
   readonly #clock: Clock;
   #deadline: number;
-  #bytes = 0;
+  #bytes: number = mutationBytes.own;
   #ended = false;
   /** The first failure after which the transaction cannot commit, whatever its body makes of the error. */
   #failure: { readonly error: unknown } | undefined;

@@ -22,6 +22,7 @@ export class Arena {
   readonly #libc: Libc;
   readonly #out = new Uint8Array(outBytes);
   readonly #outWords = new Int32Array(this.#out.buffer);
+  readonly #outLong = new BigInt64Array(this.#out.buffer);
   readonly #outUnsigned = new Uint32Array(this.#out.buffer);
   #input: Uint8Array;
   #landing: Uint8Array;
@@ -70,6 +71,11 @@ export class Arena {
 
   get pointer(): Address {
     return addressOf(this.#outUnsigned[0]!, this.#outUnsigned[1]!);
+  }
+
+  /** The 64-bit integer at `outPointer`. */
+  get integer(): bigint {
+    return this.#outLong[0]!;
   }
 
   get firstInteger(): number {

@@ -5,6 +5,7 @@ import { type Clock, sleep } from "../clock.ts";
 import { DirectoryLayer } from "../directory.ts";
 import {
   type Database,
+  type KeyRange,
   KvError,
   limits,
   prefixRange,
@@ -14,6 +15,7 @@ import {
 } from "../index.ts";
 import { CommitMarks, decodeMark, type MarkPlace, marksPath } from "./commitMarks.ts";
 import { errorNumbers, isRetryable, maybeCommitted } from "./errors.ts";
+import { type Held, LastingReading } from "./lasting.ts";
 import type { Address } from "./native.ts";
 import type { Network } from "./network.ts";
 import { Reading, type ReadingContext } from "./reading.ts";
@@ -61,6 +63,7 @@ export class FoundationDatabase implements Database {
   readonly #options: FoundationDatabaseOptions;
   readonly #access = new Access();
   readonly #marks: CommitMarks;
+  #closed: Promise<void> | undefined;
 
   constructor(options: FoundationDatabaseOptions) {
     this.#options = options;
@@ -75,23 +78,48 @@ export class FoundationDatabase implements Database {
     return this.#access.read(() => this.#snapshot(body));
   }
 
-  close(): Promise<void> {
-    const removed = Promise.withResolvers<void>();
-    return this.#access
-      .close(() => removed.resolve(this.#removeMarks()))
-      .then(() => removed.promise)
-      .then(() => this.#release());
+  lasting<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    return this.#access.read(() => this.#lasting(range, body));
   }
 
-  #released = false;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
 
-  #release(): void {
-    if (this.#released) return;
-    this.#released = true;
+  async #close(): Promise<void> {
+    await this.#access.close(() => undefined);
+    await this.#removeMarks();
     this.#options.network.client.fdb_database_destroy(this.#options.address);
   }
 
   async #snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    const held = await this.#hold(undefined);
+    try {
+      return await body(held.reading);
+    } finally {
+      await held.release();
+    }
+  }
+
+  async #lasting<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    const reading = new LastingReading(
+      {
+        hold: (version) => this.#hold(version),
+        prove: (range, version) => this.#prove(range, version),
+        clock: this.#options.clock,
+      },
+      range,
+    );
+    try {
+      await reading.begin();
+      return await body(reading);
+    } finally {
+      await reading.end();
+    }
+  }
+
+  async #hold(version: bigint | undefined): Promise<Held> {
     const native = this.#begin();
     let ended = false;
     const context: ReadingContext = {
@@ -105,24 +133,57 @@ export class FoundationDatabase implements Database {
       },
       failed() {},
     };
-    try {
-      await this.#takeReadVersion(native);
-      return await body(new Reading(context, { snapshot: true, ahead: true }));
-    } finally {
+    const release = () => {
       ended = true;
-      await native.destroy();
+      return native.destroy();
+    };
+    try {
+      const taken = await this.#takeReadVersion(native, version);
+      return { reading: new Reading(context, { snapshot: true, ahead: true }), version: taken, release };
+    } catch (error) {
+      await release();
+      throw error;
     }
   }
 
-  async #takeReadVersion(native: NativeTransaction): Promise<void> {
+  async #takeReadVersion(native: NativeTransaction, version: bigint | undefined): Promise<bigint> {
     for (const retries = new Retries(this.#options); ; ) {
       // Set anew after each error: a new transaction forgets it.
       native.setFlag("readYourWritesDisable");
+      if (version !== undefined) {
+        native.setReadVersion(version);
+        return version;
+      }
       try {
         return await native.readVersion().take();
       } catch (error) {
         await retries.wait(native, { error: ofStore(error), committing: false });
       }
+    }
+  }
+
+  /** Commits nothing, with all of `range` as what was read at `version`. Its write conflict is a key that nobody reads. */
+  async #prove(range: KeyRange, version: bigint): Promise<bigint> {
+    const place = await this.#marks.take();
+    const native = this.#begin();
+    try {
+      for (const retries = new Retries(this.#options); ; ) {
+        native.setReadVersion(version);
+        native.addConflict(range, "read");
+        native.addConflict(prefixRange(place.key), "write");
+        try {
+          await native.commit();
+          return native.committedVersion();
+        } catch (error) {
+          const failure = ofStore(error);
+          if (failure.number === errorNumbers.conflict)
+            throw new KvError(failure.number, "the data were changed while they were read", { cause: failure });
+          await retries.wait(native, { error: failure, committing: false });
+        }
+      }
+    } finally {
+      this.#marks.giveBack(place);
+      await native.destroy();
     }
   }
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { type Database, KvError, prefixRange } from "../index.ts";
+import { lastingSnapshot } from "../lasting.ts";
 import { bytes, everything, littleEndian, scan, textOf } from "../testing/bytes.ts";
 import { always, type Fate, openFated } from "../testing/fates.ts";
 import { library, missingFoundationDb, newPrefix, openTestCluster } from "../testing/foundationdb.ts";
@@ -172,17 +173,17 @@ suite(`FoundationDB${missingFoundationDb === undefined ? "" : `: ${missingFounda
       for (let index = 0; index < 3_000; index++) tx.set(bytes(`k${index}`), new Uint8Array(300));
     });
     for (let round = 0; round < 20; round++) {
-      const left: Promise<unknown>[] = [];
+      const ends: Promise<string>[] = [];
+      const leave = (read: Promise<unknown>) => ends.push(read.then(() => "read", String));
       const failing = plain.transact(async (tx) => {
-        left.push(tx.getMany(Array.from({ length: 500 }, (_, index) => bytes(`k${index}`))));
-        left.push(tx.get(bytes("k1")));
-        left.push(scan(tx));
+        leave(tx.getMany(Array.from({ length: 500 }, (_, index) => bytes(`k${index}`))));
+        leave(tx.get(bytes("k1")));
+        leave(scan(tx));
         for await (const _ of tx.range(everything)) throw new Error("enough");
       });
       await expect(failing).rejects.toThrow("enough");
-      const ends = await Promise.allSettled(left);
-      for (const end of ends)
-        if (end.status === "rejected") expect(String(end.reason)).toContain("this transaction has ended");
+      for (const end of await Promise.all(ends))
+        if (end !== "read") expect(end).toContain("this transaction has ended");
     }
     expect(await all()).toHaveLength(3_000);
   });
@@ -205,6 +206,54 @@ suite(`FoundationDB${missingFoundationDb === undefined ? "" : `: ${missingFounda
     expect(await raw.snapshot((tx) => tx.firstOfEach([prefixRange(prefix)]))).toHaveLength(1);
     expect((await all()).map(([name]) => name)).toEqual(["raw"]);
     await raw.close();
+  });
+
+  describe("a lasting snapshot", () => {
+    const range = prefixRange(bytes("run/"));
+    const pairs = Array.from({ length: 40 }, (_, index) => [`run/${String(index).padStart(2, "0")}`, "old"] as const);
+    const write = () =>
+      plain.transact(async (tx) => {
+        for (const [key, value] of pairs) tx.set(bytes(key), bytes(value));
+      });
+    /** All pairs with a pause after each, over a database whose clock runs a second with each. */
+    const slowly = async (whilePausing: (index: number) => Promise<void>) => {
+      const clock = new ManualClock();
+      const database = new SubspaceDatabase(await openTestCluster({ clock }), prefix);
+      const found: [string, string][] = [];
+      try {
+        await lastingSnapshot(database, range, async (tx) => {
+          for (const [key] of pairs) {
+            const value = await tx.get(bytes(key));
+            found.push([key, textOf(value!)]);
+            for await (const [first] of tx.range(range, { limit: 1 })) expect(textOf(first![1])).toBe("old");
+            clock.advance(1_000);
+            await whilePausing(found.length);
+          }
+        });
+      } finally {
+        await database.close();
+      }
+      return found;
+    };
+
+    test("goes on in new snapshots while others write elsewhere", async () => {
+      await write();
+      const found = await slowly((index) =>
+        plain.transact(async (tx) => tx.set(bytes(`other/${index}`), bytes("new"))),
+      );
+      expect(found).toEqual(pairs.map(([key, value]) => [key, value]));
+    });
+
+    test("ends with 1020 when what it reads was changed, also where it has been already", async () => {
+      await write();
+      const { number, message } = await failureOf(
+        slowly(async (index) => {
+          if (index === 5) await plain.transact(async (tx) => tx.set(bytes("run/00"), bytes("new")));
+        }),
+      );
+      expect(number).toBe(1020);
+      expect(message).toContain("changed while they were read");
+    });
   });
 
   describe("a process's end", () => {

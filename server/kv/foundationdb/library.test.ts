@@ -1,26 +1,28 @@
-// What a person reads who has no client library, or another library, or no cluster file.
+// What a person reads who has no client library, or another library.
 import { expect, test } from "bun:test";
 import { MatyanError } from "../../../formats/error.ts";
-import { openFoundationDb } from "./index.ts";
 import { findLibrary } from "./library.ts";
+import { loadClient } from "./native.ts";
 
-const clusterFile = "/nowhere/fdb.cluster";
-
-async function refusal(library: string): Promise<MatyanError> {
-  const error = await openFoundationDb({ clusterFile, library }).catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(MatyanError);
-  return error as MatyanError;
+function refusal(library: string): MatyanError {
+  try {
+    findLibrary(library, loadClient);
+  } catch (error) {
+    if (error instanceof MatyanError) return error;
+    throw error;
+  }
+  throw new Error("it was loaded");
 }
 
-test("a path that leads to no library is named, with the way out", async () => {
-  const { code, message, hint } = await refusal("/nowhere/libfdb_c.so");
+test("a path that leads to no library is named, with the way out", () => {
+  const { code, message, hint } = refusal("/nowhere/libfdb_c.so");
   expect(code).toBe("usage");
   expect(message).toStartWith("FDB_LIBRARY is no FoundationDB client library (/nowhere/libfdb_c.so: ");
   expect(hint).toContain("Install FoundationDB's client package");
 });
 
-test("a library that is another one is refused, and the function that it lacks is named", async () => {
-  const { code, message } = await refusal(process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6");
+test("a library that is another one is refused, and the function that it lacks is named", () => {
+  const { code, message } = refusal(process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6");
   expect(code).toBe("usage");
   expect(message).toContain("fdb_get_max_api_version");
 });

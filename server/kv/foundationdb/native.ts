@@ -22,6 +22,8 @@ const symbols = {
   fdb_transaction_cancel: { args: [address], returns: "void" },
   fdb_transaction_set_option: { args: [address, int, address, int], returns: int },
   fdb_transaction_get_read_version: { args: [address], returns: address },
+  fdb_transaction_set_read_version: { args: [address, "i64"], returns: "void" },
+  fdb_transaction_get_committed_version: { args: [address, address], returns: int },
   fdb_transaction_get: { args: [address, address, int, int], returns: address },
   fdb_transaction_get_range: {
     args: [address, address, int, int, int, address, int, int, int, int, int, int, int, int, int],
@@ -38,6 +40,7 @@ const symbols = {
   fdb_future_is_ready: { args: [address], returns: int },
   fdb_future_get_error: { args: [address], returns: int },
   fdb_future_set_callback: { args: [address, address, address], returns: int },
+  fdb_future_get_int64: { args: [address, address], returns: int },
   fdb_future_get_value: { args: [address, address, address, address], returns: int },
   fdb_future_get_keyvalue_array: { args: [address, address, address, address], returns: int },
 } as const;

@@ -82,6 +82,7 @@ export class Reading implements ReadTransaction {
         left -= pairs.length;
         if (more && left > 0 && this.#mode.ahead) next = ask();
         yield pairs;
+        this.#context.mustBeUsable();
         // The range ended where the answer did, unless the transaction's own writes have made it longer since.
         if (!more && mutations === this.#context.mutations) return;
       }

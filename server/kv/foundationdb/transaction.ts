@@ -72,9 +72,29 @@ export class NativeTransaction {
     if (code !== 0) throw storeError(client, code);
   }
 
-  /** Takes the read version: from here on the transaction sees one state. The answer is of no further use. */
-  readVersion(): Pending<void> {
-    return this.#start(this.#network.client.fdb_transaction_get_read_version(this.#address), nothing);
+  /** Takes the read version: from here on the transaction sees one state. */
+  readVersion(): Pending<bigint> {
+    return this.#start(this.#network.client.fdb_transaction_get_read_version(this.#address), this.#integerOf);
+  }
+
+  readonly #integerOf = (future: Address): bigint => {
+    const { client, arena } = this.#network;
+    const code = client.fdb_future_get_int64(future, arena.outPointer);
+    if (code !== 0) throw storeError(client, code);
+    return arena.integer;
+  };
+
+  /** Before any read: the state of another transaction's read or commit version. */
+  setReadVersion(version: bigint): void {
+    this.#network.client.fdb_transaction_set_read_version(this.#address, version);
+  }
+
+  /** After a commit. @throws KvError */
+  committedVersion(): bigint {
+    const { client, arena } = this.#network;
+    const code = client.fdb_transaction_get_committed_version(this.#address, arena.outPointer);
+    if (code !== 0) throw storeError(client, code);
+    return arena.integer;
   }
 
   get(key: Key, snapshot: boolean): Pending<Uint8Array | undefined> {

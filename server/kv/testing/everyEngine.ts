@@ -1,8 +1,8 @@
 // A suite that every engine must pass: each test gets an empty database of each engine that this machine can run.
-import { afterEach, beforeEach, describe } from "bun:test";
-import type { Database } from "../index.ts";
+import { afterEach, beforeEach, describe, test } from "bun:test";
+import { type Database, limits } from "../index.ts";
 import { bytes, scan } from "./bytes.ts";
-import { engines, type OpenEngine } from "./engines.ts";
+import { engines, missingEngines, type OpenEngine } from "./engines.ts";
 
 export class TestedStore {
   #opened: OpenEngine | undefined;
@@ -10,6 +10,16 @@ export class TestedStore {
   get database(): Database {
     if (this.#opened === undefined) throw new Error("the store is open only inside of a test");
     return this.#opened.database;
+  }
+
+  /** The longest key that the store takes. */
+  get keyBytes(): number {
+    return limits.keyBytes - this.prefixBytes;
+  }
+
+  /** What the store puts before each key. */
+  get prefixBytes(): number {
+    return this.#opened?.prefixBytes ?? 0;
   }
 
   /** One transaction that sets pairs, a character a byte. */
@@ -42,6 +52,7 @@ export class TestedStore {
 }
 
 export function describeEveryEngine(tests: (store: TestedStore) => void): void {
+  for (const { name, reason } of missingEngines) test.skip(`${name}: ${reason}`, () => undefined);
   describe.each(engines.map((engine) => [engine.name, engine] as const))("%s", (_, engine) => {
     const store = new TestedStore();
     beforeEach(() => store.open(engine));

@@ -10,6 +10,7 @@ import type {
   ReadTransaction,
   Transaction,
 } from "../index.ts";
+import { lastingSnapshot } from "../lasting.ts";
 
 export class SubspaceDatabase implements Database {
   readonly engine: EngineName;
@@ -35,47 +36,30 @@ export class SubspaceDatabase implements Database {
     return this.#database.snapshot((tx) => body(new SubspaceReading(tx, this.#prefix)));
   }
 
+  lasting<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    const inside = new SubspaceKeys(this.#prefix);
+    return lastingSnapshot(this.#database, inside.range(range), (tx) => body(new SubspaceReading(tx, this.#prefix)));
+  }
+
   close(): Promise<void> {
     return this.#close();
   }
 }
 
-class SubspaceReading implements ReadTransaction {
-  readonly #reading: ReadTransaction;
+/** Keys as they are in the whole store. */
+class SubspaceKeys {
   readonly #prefix: Uint8Array;
 
-  constructor(reading: ReadTransaction, prefix: Uint8Array) {
-    this.#reading = reading;
+  constructor(prefix: Uint8Array) {
     this.#prefix = prefix;
   }
 
-  async get(key: Key): Promise<Uint8Array | undefined> {
-    return this.#reading.get(this.inside(key));
-  }
-
-  async getMany(keys: readonly Key[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#reading.getMany(keys.map((key) => this.inside(key)));
-  }
-
-  async firstOfEach(ranges: readonly KeyRange[], reverse?: boolean): Promise<(KeyValue | undefined)[]> {
-    const found = await this.#reading.firstOfEach(
-      ranges.map((range) => this.insideRange(range)),
-      reverse,
-    );
-    return found.map((pair) => pair && this.#outside(pair));
-  }
-
-  async *range(range: KeyRange, options?: RangeOptions): AsyncGenerator<readonly KeyValue[]> {
-    for await (const batch of this.#reading.range(this.insideRange(range), options))
-      yield batch.map((pair) => this.#outside(pair));
-  }
-
-  protected inside(key: Key): Uint8Array {
+  key(key: Key): Uint8Array {
     checkKey(key);
     return this.#behindPrefix(key);
   }
 
-  protected insideRange(range: KeyRange): KeyRange {
+  range(range: KeyRange): KeyRange {
     checkRange(range);
     return { begin: this.#behindPrefix(range.begin), end: this.#behindPrefix(range.end) };
   }
@@ -85,6 +69,39 @@ class SubspaceReading implements ReadTransaction {
     whole.set(this.#prefix);
     whole.set(key, this.#prefix.length);
     return whole;
+  }
+}
+
+class SubspaceReading implements ReadTransaction {
+  readonly #reading: ReadTransaction;
+  readonly #prefix: Uint8Array;
+  protected readonly inside: SubspaceKeys;
+
+  constructor(reading: ReadTransaction, prefix: Uint8Array) {
+    this.#reading = reading;
+    this.#prefix = prefix;
+    this.inside = new SubspaceKeys(prefix);
+  }
+
+  async get(key: Key): Promise<Uint8Array | undefined> {
+    return this.#reading.get(this.inside.key(key));
+  }
+
+  async getMany(keys: readonly Key[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#reading.getMany(keys.map((key) => this.inside.key(key)));
+  }
+
+  async firstOfEach(ranges: readonly KeyRange[], reverse?: boolean): Promise<(KeyValue | undefined)[]> {
+    const found = await this.#reading.firstOfEach(
+      ranges.map((range) => this.inside.range(range)),
+      reverse,
+    );
+    return found.map((pair) => pair && this.#outside(pair));
+  }
+
+  async *range(range: KeyRange, options?: RangeOptions): AsyncGenerator<readonly KeyValue[]> {
+    for await (const batch of this.#reading.range(this.inside.range(range), options))
+      yield batch.map((pair) => this.#outside(pair));
   }
 
   #outside([key, value]: KeyValue): KeyValue {
@@ -103,26 +120,26 @@ class SubspaceTransaction extends SubspaceReading implements Transaction {
   }
 
   set(key: Key, value: Uint8Array): void {
-    this.#tx.set(this.inside(key), value);
+    this.#tx.set(this.inside.key(key), value);
   }
 
   clear(key: Key): void {
-    this.#tx.clear(this.inside(key));
+    this.#tx.clear(this.inside.key(key));
   }
 
   clearRange(range: KeyRange): void {
-    this.#tx.clearRange(this.insideRange(range));
+    this.#tx.clearRange(this.inside.range(range));
   }
 
   add(key: Key, delta: bigint): void {
-    this.#tx.add(this.inside(key), delta);
+    this.#tx.add(this.inside.key(key), delta);
   }
 
   addReadConflictKey(key: Key): void {
-    this.#tx.addReadConflictKey(this.inside(key));
+    this.#tx.addReadConflictKey(this.inside.key(key));
   }
 
   addWriteConflictKey(key: Key): void {
-    this.#tx.addWriteConflictKey(this.inside(key));
+    this.#tx.addWriteConflictKey(this.inside.key(key));
   }
 }
