@@ -22,7 +22,7 @@ interface Scene extends AsyncDisposable {
   readonly bus: Bus;
   readonly settings: KafkaSettings;
   readonly store: string;
-  worker(dieAt?: Moment, after?: number): Bun.Subprocess<"ignore", "ignore", "inherit">;
+  worker(dieAt?: Moment, after?: number): Bun.Subprocess<"pipe", "ignore", "inherit">;
   publish(messages: readonly Sent[]): Promise<void>;
   /** Resolves when the store is as expected. */
   stored(expected: ReadonlyMap<string, string>): Promise<void>;
@@ -45,7 +45,7 @@ async function scene(broker = address!): Promise<Scene> {
     worker: (dieAt = "never", after = 0) => {
       const options: DyingWorkerOptions = { settings, store, group: settings.topics.ingestion, dieAt, after };
       const child = Bun.spawn([process.execPath, script, JSON.stringify(options)], {
-        stdio: ["ignore", "ignore", "inherit"],
+        stdio: ["pipe", "ignore", "inherit"],
       });
       children.push(child);
       return child;
