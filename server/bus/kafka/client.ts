@@ -17,6 +17,7 @@ export async function createClient(
   warn: (text: string) => void,
 ): Promise<Kafka> {
   const { tls, sasl } = settings;
+  const tell = notAgainSoon(warn);
   return new Kafka({
     clientId,
     brokers: [...settings.brokers],
@@ -36,7 +37,7 @@ export async function createClient(
     },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
-      if (isWorthTelling(entry)) warn(textOf(entry));
+      if (isWorthTelling(entry)) tell(textOf(entry));
     },
   });
 }
@@ -76,12 +77,26 @@ function saslOptions({ mechanism, username, password }: KafkaSasl): SASLOptions 
   }
 }
 
-/** Single answers that are tried again or thrown are no news; nor is that we give up in time, and begin anew as we do. */
+/** What a connection met is told by whoever uses it; that we give up in time, and begin anew as we do, is no news. */
 function isWorthTelling({ namespace, log: { message } }: LogEntry): boolean {
-  if (namespace === "Connection" && message.startsWith("Response ")) return false;
+  if (namespace === "Connection") return false;
   // Members come and go: that is what groups are for.
   if (message.startsWith("The group is rebalancing")) return false;
   return !message.startsWith("Limiting retries for the idempotent producer");
+}
+
+/** Milliseconds in which the same line is told once: while a broker is away, every attempt has the same to say. */
+const againAfter = 30_000;
+
+function notAgainSoon(warn: (text: string) => void): (text: string) => void {
+  const told = new Map<string, number>();
+  return (text) => {
+    const now = performance.now();
+    if (now - (told.get(text) ?? Number.NEGATIVE_INFINITY) < againAfter) return;
+    if (told.size > 100) told.clear();
+    told.set(text, now);
+    warn(text);
+  };
 }
 
 function textOf({ namespace, log }: LogEntry): string {
