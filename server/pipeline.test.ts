@@ -11,9 +11,11 @@ import { testKafka, testSettings } from "./bus/kafka/testing.ts";
 import type { KafkaSettings } from "./config.ts";
 import { embeddedPaths } from "./embedded.ts";
 import { memoryStore } from "./store/testing.ts";
+import { createRunFrame, metricFrame, TestConnection } from "./testing/connection.ts";
 import { foundIn, withoutNotes } from "./testing/faults/workload.ts";
 import { pythonClient } from "./testing/pythonClients.ts";
 import { runProgram, startServed, testFolder } from "./testing/served.ts";
+import { stopTestService, testService } from "./testing/services.ts";
 import { applyMessages } from "./workers/apply.ts";
 import { readDeadLetters } from "./workers/deadLetters.ts";
 import { noBlobs } from "./workers/testing.ts";
@@ -35,14 +37,14 @@ interface Worker {
   stop(): Promise<{ readonly code: number | null; readonly errors: string }>;
 }
 
-async function cluster(): Promise<Cluster> {
-  const settings = testSettings(address!);
+async function cluster(broker = address!): Promise<Cluster> {
+  const settings = testSettings(broker);
   const folder = await testFolder();
   const data = join(folder.path, "data");
   const env = {
     MATYAN_MODE: "cluster",
     MATYAN_DATA: data,
-    KAFKA_BOOTSTRAP_SERVERS: address!,
+    KAFKA_BOOTSTRAP_SERVERS: broker,
     KAFKA_DATA_INGESTION_TOPIC: settings.topics.ingestion,
     KAFKA_CONTROL_EVENTS_TOPIC: settings.topics.control,
   };
@@ -206,5 +208,30 @@ else {
     const left = await runProgram([process.execPath, main, "dlq", "ls", "--json"], stage.env);
     expect([left.code, left.out]).toEqual([0, ""]);
     expect((await worker.stop()).code).toBe(0);
+  });
+
+  test("while no broker answers, the frontier says so within a client's patience, and goes on when one is back", async () => {
+    const own = { KAFKA_TEST_PORT: "19394" };
+    const broker = await testService("kafka", own);
+    try {
+      await using stage = await cluster(broker);
+      await using served = await startServed({ data: stage.data, env: stage.env, args: ["--role", "frontier"] });
+      const connection = await TestConnection.open(`${served.frontier}/api/v1/ws/runs/r`);
+      expect(await connection.ask(createRunFrame())).toEqual({ status: "ok", error: null });
+      await stopTestService("kafka", own);
+      const reply = await connection.ask(metricFrame("loss", 0, 1.5));
+      expect(reply.status).toBe("error");
+      expect(reply.error).toContain("publish");
+      expect((await fetch(`${served.frontier}/health/ready/`)).status).toBe(503);
+      await testService("kafka", own);
+      while ((await connection.ask(metricFrame("loss", 1, 2.5))).status !== "ok") await Bun.sleep(200);
+      const { ingestion } = stage.settings.topics;
+      const messages = await messagesOf(stage.bus, ingestion);
+      expect(messages.some((message) => message.includes('"value":2.5,"step":1,'))).toBe(true);
+      await connection.close();
+      expect((await served.end("SIGTERM")).code).toBe(0);
+    } finally {
+      await stopTestService("kafka", own);
+    }
   });
 }
