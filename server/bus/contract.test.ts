@@ -66,6 +66,14 @@ for (const [name, open] of engines) {
       expect(taker.count).toBe(2_500);
     });
 
+    test("calls that did not wait keep their order from the very first on", async () => {
+      const topic = await newTopic(1);
+      await Promise.all(numbers(0, 100).map((value) => bus.producer.publish(topic, [{ key: "k", value }])));
+      const read: (string | null)[] = [];
+      for await (const batch of bus.read(topic)) read.push(...batch.records.map(textOf));
+      expect(read).toEqual(numbers(0, 100));
+    });
+
     test("a record over the topic's limit is refused alone and by name", async () => {
       const topic = await newTopic();
       const records = ofKey("run-1", ["before", "x".repeat(1_200_000), "after"]);
@@ -76,6 +84,16 @@ for (const [name, open] of engines) {
       const read: (string | null)[] = [];
       for await (const batch of bus.read(topic)) read.push(...batch.records.map(textOf));
       expect(read).toEqual(["before", "after"]);
+    });
+
+    test("many records that together are over what the topic takes as one are all taken", async () => {
+      const topic = `contract-${crypto.randomUUID()}`;
+      await bus.ensureTopic(topic, { partitions: 1, maxRecordBytes: 20_000 });
+      const values = numbers(0, 50).map((n) => n.padStart(5_000, "."));
+      const outcomes = await bus.producer.publish(topic, ofKey("k", values));
+      expect(outcomes.every(({ ok }) => ok)).toBe(true);
+      const batches = await Array.fromAsync(bus.read(topic));
+      expect(batches.flatMap(({ records }) => records.map(textOf))).toEqual(values);
     });
 
     test("keys, headers, times and bytes arrive as they were given", async () => {

@@ -17,6 +17,8 @@ interface Pending {
   readonly topic: string;
   readonly message: Message;
   readonly bytes: number;
+  /** What its topic takes as one batch, bytes. */
+  readonly limit: number;
   readonly submission: Submission;
   readonly place: number;
 }
@@ -43,7 +45,8 @@ const createPartitioner = Partitioners.DefaultPartitioner;
 export class KafkaPublisher implements Producer {
   readonly #kafka: Kafka;
   readonly #limit: RecordLimit;
-  readonly #limits = new Map<string, number>();
+  /** By topic. All wait for the same promise, also when it is old: who came first goes on first. */
+  readonly #limits = new Map<string, Promise<number>>();
   #producer: Promise<KafkaProducer> | undefined;
   #pending: Pending[] = [];
   #pendingBytes = 0;
@@ -59,8 +62,8 @@ export class KafkaPublisher implements Producer {
   async publish(topic: string, records: readonly OutgoingRecord[]): Promise<readonly Published[]> {
     if (this.#isClosed) throw closedError();
     if (records.length === 0) return [];
-    const known = this.#limits.get(topic);
-    const limit = known ?? (await this.#learnLimit(topic));
+    const limit = await this.#limitOf(topic);
+    if (this.#isClosed) throw closedError();
     return new Promise((resolve, reject) => {
       const enter = () => this.#enqueue(topic, records, limit, resolve, reject);
       // Who waits is let in in order, and nobody overtakes.
@@ -106,9 +109,12 @@ export class KafkaPublisher implements Producer {
     await producer?.disconnect();
   }
 
-  async #learnLimit(topic: string): Promise<number> {
-    const limit = await this.#limit(topic);
-    this.#limits.set(topic, limit);
+  #limitOf(topic: string): Promise<number> {
+    let limit = this.#limits.get(topic);
+    if (limit === undefined) {
+      limit = this.#limit(topic);
+      this.#limits.set(topic, limit);
+    }
     return limit;
   }
 
@@ -129,7 +135,7 @@ export class KafkaPublisher implements Producer {
         return;
       }
       submission.open++;
-      this.#pending.push({ topic, message, bytes, submission, place });
+      this.#pending.push({ topic, message, bytes, limit, submission, place });
       this.#pendingBytes += bytes;
     });
     if (submission.open === 0) resolve(outcomes);
@@ -160,7 +166,7 @@ export class KafkaPublisher implements Producer {
     for (; count < this.#pending.length; count++) {
       const next = this.#pending[count]!;
       const mustBeAlone = next.bytes >= aloneBytes;
-      if (count > 0 && (mustBeAlone || bytes + next.bytes > requestBytes)) break;
+      if (count > 0 && (mustBeAlone || bytes + next.bytes > Math.min(requestBytes, next.limit))) break;
       bytes += next.bytes;
       if (mustBeAlone) {
         count++;
