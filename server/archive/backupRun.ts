@@ -1,13 +1,15 @@
-// One run of a backup: all of its data from one snapshot of the store, then its blobs.
+// One run of a backup: all of its data as they were at one moment, then its blobs.
 import type { ArchiveWriter, RunWriter } from "../../formats/archive/types.ts";
 import { isMap, mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import type { BlobStore } from "../blobs/index.ts";
 import type { ReadTransaction } from "../kv/index.ts";
+import { lastingSnapshot } from "../kv/lasting.ts";
 import { runExperiment, runTags } from "../store/associations.ts";
 import { readAttrs } from "../store/attrs.ts";
 import { readContexts } from "../store/contexts.ts";
 import { readEntity } from "../store/entities.ts";
 import type { Store } from "../store/index.ts";
+import { runRange } from "../store/keys.ts";
 import { readMeta } from "../store/runs.ts";
 import { readSequence } from "../store/sequences.ts";
 import { readTraces, type Trace } from "../store/traces.ts";
@@ -29,17 +31,9 @@ export interface RunBackup {
 export type RunBackupResult = "written" | "gone" | "pending";
 
 export async function backupRun(work: RunBackup, hash: string): Promise<RunBackupResult> {
-  const { store, blobs } = work;
+  const { blobs } = work;
   const check = blobs === undefined ? undefined : await BlobCheck.of(blobs, hash);
-  const run = await store.database.snapshot(async (tx) => {
-    const meta = await readMeta(tx, store, hash);
-    if (meta === undefined) return "gone";
-    if (meta.get("pending_deletion") === true) return "pending";
-    const run = await work.archive.run(hash);
-    await writeDocuments(tx, work, run, meta, check);
-    await writePoints(tx, work, run, check);
-    return run;
-  });
+  const run = await writeRun(work, hash, check);
   if (typeof run === "string") return run;
   if (blobs !== undefined) {
     const left = await backupBlobs(blobs, run, () => work.signal?.throwIfAborted());
@@ -47,6 +41,30 @@ export async function backupRun(work: RunBackup, hash: string): Promise<RunBacku
   }
   await run.close();
   return "written";
+}
+
+/**
+ * The run as it was at one moment. Where the store's snapshots are short (FoundationDB), a large run that is being written to
+ * cannot be had so: it goes on with what is there then, and a warning says so. Runs that are finished do not change.
+ */
+function writeRun(
+  work: RunBackup,
+  hash: string,
+  check: BlobCheck | undefined,
+): Promise<RunWriter | "gone" | "pending"> {
+  const { store } = work;
+  const write = async (tx: ReadTransaction) => {
+    const meta = await readMeta(tx, store, hash);
+    if (meta === undefined) return "gone";
+    if (meta.get("pending_deletion") === true) return "pending";
+    const run = await work.archive.run(hash);
+    await writeDocuments(tx, work, run, meta, check);
+    await writePoints(tx, work, run, check);
+    return run;
+  };
+  return lastingSnapshot(store.database, runRange(store, hash), write, () =>
+    work.warn(`run ${hash} was written to while it was backed up: its last points may be newer than its first ones`),
+  );
 }
 
 async function writeDocuments(

@@ -80,7 +80,7 @@ export interface Database {
   snapshot<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T>;
   readonly longSnapshots: boolean;
   /** Only where `longSnapshots` is false; used through `lastingSnapshot` (lasting.ts), which says what it does. */
-  lasting?<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>): Promise<T>;
+  lasting?<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>, changed?: () => void): Promise<T>;
   /** Refuses new work, waits for the work that was accepted, then lets go of the store. A second call does no harm. */
   close(): Promise<void>;
 }

@@ -78,8 +78,8 @@ export class FoundationDatabase implements Database {
     return this.#access.read(() => this.#snapshot(body));
   }
 
-  lasting<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
-    return this.#access.read(() => this.#lasting(range, body));
+  lasting<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>, changed?: () => void): Promise<T> {
+    return this.#access.read(() => this.#lasting(range, body, changed));
   }
 
   close(): Promise<void> {
@@ -102,12 +102,17 @@ export class FoundationDatabase implements Database {
     }
   }
 
-  async #lasting<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+  async #lasting<T>(
+    range: KeyRange,
+    body: (tx: ReadTransaction) => Promise<T>,
+    changed: (() => void) | undefined,
+  ): Promise<T> {
     const reading = new LastingReading(
       {
         hold: (version) => this.#hold(version),
         prove: (range, version) => this.#prove(range, version),
         clock: this.#options.clock,
+        changed,
       },
       range,
     );

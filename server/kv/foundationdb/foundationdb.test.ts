@@ -216,20 +216,24 @@ suite(`FoundationDB${missingFoundationDb === undefined ? "" : `: ${missingFounda
         for (const [key, value] of pairs) tx.set(bytes(key), bytes(value));
       });
     /** All pairs with a pause after each, over a database whose clock runs a second with each. */
-    const slowly = async (whilePausing: (index: number) => Promise<void>) => {
+    const slowly = async (whilePausing: (index: number) => Promise<void>, changed?: () => void) => {
       const clock = new ManualClock();
       const database = new SubspaceDatabase(await openTestCluster({ clock }), prefix);
       const found: [string, string][] = [];
       try {
-        await lastingSnapshot(database, range, async (tx) => {
-          for (const [key] of pairs) {
-            const value = await tx.get(bytes(key));
-            found.push([key, textOf(value!)]);
-            for await (const [first] of tx.range(range, { limit: 1 })) expect(textOf(first![1])).toBe("old");
-            clock.advance(1_000);
-            await whilePausing(found.length);
-          }
-        });
+        await lastingSnapshot(
+          database,
+          range,
+          async (tx) => {
+            for (const [key] of pairs) {
+              const value = await tx.get(bytes(key));
+              found.push([key, textOf(value!)]);
+              clock.advance(1_000);
+              await whilePausing(found.length);
+            }
+          },
+          changed,
+        );
       } finally {
         await database.close();
       }
@@ -253,6 +257,42 @@ suite(`FoundationDB${missingFoundationDb === undefined ? "" : `: ${missingFounda
       );
       expect(number).toBe(1020);
       expect(message).toContain("changed while they were read");
+    });
+
+    test("goes on with what is there then, and says so once, when it may", async () => {
+      await write();
+      let changes = 0;
+      const found = await slowly(
+        async (index) => {
+          const put = (key: string) => plain.transact(async (tx) => tx.set(bytes(key), bytes("new")));
+          if (index === 5) await put("run/00");
+          if (index === 20) await put("run/39");
+        },
+        () => changes++,
+      );
+      expect(found.map(([, value]) => value)).toEqual([...new Array(39).fill("old"), "new"]);
+      expect(changes).toBe(1);
+    });
+
+    test("reads long ranges on over its snapshots, in both directions", async () => {
+      const clock = new ManualClock();
+      const database = new SubspaceDatabase(await openTestCluster({ clock }), prefix);
+      await plain.transact(async (tx) => {
+        for (let index = 0; index < 3_000; index++)
+          tx.set(bytes(`run/${String(index).padStart(4, "0")}`), new Uint8Array(300));
+      });
+      for (const reverse of [false, true]) {
+        const names: string[] = [];
+        await lastingSnapshot(database, range, async (tx) => {
+          for await (const batch of tx.range(range, { reverse })) {
+            names.push(...batch.map(([key]) => textOf(key)));
+            clock.advance(3_000);
+          }
+        });
+        expect(names).toHaveLength(3_000);
+        expect(reverse ? names.toReversed() : names).toEqual([...names].sort());
+      }
+      await database.close();
     });
   });
 

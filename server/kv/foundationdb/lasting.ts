@@ -1,7 +1,16 @@
 // Snapshots that last: before one is too old, the next is taken, after a commit that proves that nothing of the range was
 // changed in between. The commit writes nothing: it has the range as its read conflict, so the store itself compares.
 import type { Clock } from "../clock.ts";
-import { type Key, type KeyRange, type KeyValue, type RangeOptions, type ReadTransaction, restOf } from "../index.ts";
+import {
+  type Key,
+  type KeyRange,
+  type KeyValue,
+  KvError,
+  type RangeOptions,
+  type ReadTransaction,
+  restOf,
+} from "../index.ts";
+import { errorNumbers } from "./errors.ts";
 
 /** One snapshot that is being read, and how to let go of it. */
 export interface Held {
@@ -16,6 +25,8 @@ export interface LastingSource {
   /** A version at which `range` is as it was at `version`. @throws KvError 1020 when it was changed. */
   prove(range: KeyRange, version: bigint): Promise<bigint>;
   readonly clock: Clock;
+  /** Called when a proof fails; from then on snapshots are the newest ones. Undefined: the failure is thrown. */
+  readonly changed: (() => void) | undefined;
 }
 
 /** When the next snapshot is taken: with time left for the proof, which must be in before the 5 s are over. */
@@ -30,6 +41,7 @@ export class LastingReading implements ReadTransaction {
   #takenAt: number;
   /** Snapshots that were let go while some read was still at work on them. */
   readonly #old: Held[] = [];
+  #drifting = false;
 
   constructor(source: LastingSource, range: KeyRange) {
     this.#source = source;
@@ -105,6 +117,20 @@ export class LastingReading implements ReadTransaction {
     // Reads under way finish on the old one; those before the last two have had their time.
     this.#old.push(held);
     if (this.#old.length > 2) await this.#old.shift()!.release();
-    return this.#source.hold(await this.#source.prove(this.#range, held.version));
+    return this.#source.hold(await this.#next(held.version));
+  }
+
+  /** The version to go on with; undefined for the newest one. */
+  async #next(version: bigint): Promise<bigint | undefined> {
+    const { changed, prove } = this.#source;
+    if (this.#drifting) return undefined;
+    try {
+      return await prove(this.#range, version);
+    } catch (error) {
+      if (changed === undefined || !(error instanceof KvError) || error.number !== errorNumbers.conflict) throw error;
+      this.#drifting = true;
+      changed();
+      return undefined;
+    }
   }
 }

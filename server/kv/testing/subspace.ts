@@ -36,9 +36,9 @@ export class SubspaceDatabase implements Database {
     return this.#database.snapshot((tx) => body(new SubspaceReading(tx, this.#prefix)));
   }
 
-  lasting<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
-    const inside = new SubspaceKeys(this.#prefix);
-    return lastingSnapshot(this.#database, inside.range(range), (tx) => body(new SubspaceReading(tx, this.#prefix)));
+  lasting<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>, changed?: () => void): Promise<T> {
+    const inside = new SubspaceKeys(this.#prefix).range(range);
+    return lastingSnapshot(this.#database, inside, (tx) => body(new SubspaceReading(tx, this.#prefix)), changed);
   }
 
   close(): Promise<void> {
