@@ -55,6 +55,11 @@ async function* stream(megabytes: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < megabytes * megabyte; at += chunk.length) yield chunk;
 }
 
+/** What the Azure SDK takes for a stream's chunks. */
+async function* buffers(megabytes: number): AsyncGenerator<Buffer> {
+  for await (const each of stream(megabytes)) yield Buffer.from(each.buffer as ArrayBuffer);
+}
+
 async function lengthOf(chunks: AsyncIterable<Uint8Array>): Promise<number> {
   let length = 0;
   for await (const each of chunks) length += each.length;
@@ -137,7 +142,7 @@ function azureSdk(connectionString: string): Contender {
   const container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(place);
   const blob = (key: string) => container.getBlockBlobClient(key);
   return contender("@azure/storage-blob", {
-    put_large: () => blob("peer/large").uploadStream(Readable.from(stream(largeMegabytes))),
+    put_large: () => blob("peer/large").uploadStream(Readable.from(buffers(largeMegabytes))),
     get_large: async () => {
       const { readableStreamBody } = await blob("peer/large").download();
       check((await lengthOf(readableStreamBody as Readable)) === largeMegabytes * megabyte);

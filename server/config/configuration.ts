@@ -6,7 +6,7 @@ import type { AzureSettings, FoundationDbSettings, GcsSettings, KafkaSettings, S
 import { ConfigError, type Problem } from "./problems.ts";
 import { isProduction, missingForProduction } from "./production.ts";
 import type { LogLevel, Role } from "./types.ts";
-import { Settings, type Sources } from "./values.ts";
+import { hasOwnS3Keys, Settings, type Sources } from "./values.ts";
 import { type Name, variables } from "./variables.ts";
 
 export type StoreSettings =
@@ -236,8 +236,9 @@ export class Configuration {
           engine: "s3",
           endpoint: values.S3_ENDPOINT,
           publicEndpoint: values.S3_PUBLIC_ENDPOINT,
-          accessKey: values.S3_ACCESS_KEY,
-          secretKey: values.S3_SECRET_KEY,
+          // Both blank: the SDK looks for credentials itself (AWS_* variables, profiles, the role of machine or pod).
+          accessKey: hasOwnS3Keys(this.settings) ? values.S3_ACCESS_KEY : "",
+          secretKey: hasOwnS3Keys(this.settings) ? values.S3_SECRET_KEY : "",
           bucket: values.S3_BUCKET,
           region: values.S3_REGION,
           ...shared,

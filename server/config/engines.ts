@@ -58,6 +58,7 @@ export interface S3Settings extends ObjectStoreSettings {
   readonly endpoint: string;
   /** What presigned URLs begin with; undefined for `endpoint`. */
   readonly publicEndpoint: string | undefined;
+  /** Empty: the SDK looks for credentials itself. */
   readonly accessKey: string;
   readonly secretKey: string;
   readonly bucket: string;

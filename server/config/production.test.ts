@@ -54,6 +54,8 @@ describe("each rule", () => {
     expect(api({ BLOB_URI_SECRET: "no key" })).toEqual(["BLOB_URI_SECRET is no Fernet key"]);
     expect(api({ S3_ACCESS_KEY: "rustfsadmin" })).toEqual(["S3_ACCESS_KEY must not be the key of development"]);
     expect(api({ S3_SECRET_KEY: " " })).toEqual(["S3_SECRET_KEY must not be blank"]);
+    // Both blank: the SDK's own credentials.
+    expect(api({ S3_ACCESS_KEY: "", S3_SECRET_KEY: "" })).toEqual([]);
     expect(api({ FDB_CLUSTER_FILE: "", MATYAN_MODE: "cluster" })).toEqual(["FDB_CLUSTER_FILE must not be blank"]);
   });
 

@@ -3,7 +3,7 @@ import type { Choice } from "./choose.ts";
 import { inUse } from "./choose.ts";
 import { type Problem, withoutSecrets } from "./problems.ts";
 import type { Role } from "./types.ts";
-import type { Settings } from "./values.ts";
+import { hasOwnS3Keys, type Settings } from "./values.ts";
 import { devS3Key, type Name, publicBlobUriSecret, variables } from "./variables.ts";
 
 /** The existing services check for the exact word, and start unchecked with `Production`. */
@@ -49,7 +49,7 @@ export function missingForProduction(settings: Settings, choice: Choice, roles: 
   if (used.has("FDB_CLUSTER_FILE") && settings.all.get("FDB_CLUSTER_FILE")!.isBlank)
     refuse("FDB_CLUSTER_FILE", "must not be blank");
   for (const name of ["S3_ACCESS_KEY", "S3_SECRET_KEY"] as const)
-    if (used.has(name) && mustBeSet(name) && values[name] === devS3Key)
+    if (used.has(name) && hasOwnS3Keys(settings) && mustBeSet(name) && values[name] === devS3Key)
       refuse(name, "must not be the key of development");
   if (mustBeSet("S3_ENDPOINT")) mustNotBeLocal("S3_ENDPOINT", values.S3_ENDPOINT);
   mustNotBeLocal("S3_PUBLIC_ENDPOINT", values.S3_PUBLIC_ENDPOINT);

@@ -99,3 +99,8 @@ export function show(name: Name, value: unknown): string {
   const text = value === undefined ? "" : kind.format(value);
   return secret && text !== "" ? "***" : withoutSecrets(text);
 }
+
+/** False where S3_ACCESS_KEY and S3_SECRET_KEY are both set to nothing: the SDK's own credentials are meant then. */
+export function hasOwnS3Keys({ all }: Pick<Settings, "all">): boolean {
+  return !(all.get("S3_ACCESS_KEY")!.isBlank && all.get("S3_SECRET_KEY")!.isBlank);
+}

@@ -260,7 +260,12 @@ const blobs = {
     roles: ["frontier"],
     about: "What upload URLs begin with, when clients reach the service by another address.",
   }),
-  S3_ACCESS_KEY: variable(kinds.text, devS3Key, { group: "s3", roles: withBlobs, about: "Key of the account." }),
+  S3_ACCESS_KEY: variable(kinds.text, devS3Key, {
+    group: "s3",
+    roles: withBlobs,
+    about:
+      "Key of the account. With both keys set to nothing the SDK finds credentials itself: `AWS_*` variables, profiles, the role of machine or pod.",
+  }),
   S3_SECRET_KEY: variable(kinds.text, devS3Key, { group: "s3", roles: withBlobs, secret: true, about: "Its secret." }),
   S3_BUCKET: variable(kinds.bucket, "matyan-artifacts", { group: "s3", roles: withBlobs, about: "The bucket." }),
   S3_REGION: variable(kinds.text, "us-east-1", { group: "s3", roles: withBlobs, about: "The region." }),
