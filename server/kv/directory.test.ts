@@ -5,6 +5,7 @@ import { DirectoryLayer } from "./directory.ts";
 import { layerKey, nodeOf, versionKey } from "./directoryNodes.ts";
 import type { Database } from "./index.ts";
 import { openMemory } from "./memory.ts";
+import { newSpace } from "./testing/foundationdb.ts";
 
 type Step =
   | { do: "createOrOpen"; path: string[]; prefix: string }
@@ -18,8 +19,11 @@ const hex = (data: Uint8Array) => Buffer.from(data).toString("hex");
 
 let database: Database;
 
+/** FoundationDB where the environment says so, as in the store's suites (server/store/testing.ts). */
+const onFoundationDb = process.env["MATYAN_TEST_ENGINE"] === "foundationdb";
+
 beforeEach(async () => {
-  database = await openMemory();
+  database = onFoundationDb ? await newSpace() : await openMemory();
 });
 
 afterEach(() => database.close());
