@@ -1,14 +1,15 @@
 // `/runs/:run_id/metric/get-batch`: points of some metrics of one run as JSON. Sampling: rest-api.md 4.7.
 import { mapOf, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
-import type { ReadTransaction } from "../kv/index.ts";
 import { sameValue } from "../search/contexts.ts";
+import { inSnapshots } from "../search/snapshots.ts";
 import { isEmptyRange, stepsOf } from "../search/stepRange.ts";
 import { readContexts } from "../store/contexts.ts";
 import { sampleSequence } from "../store/sampling.ts";
+import type { StepRange } from "../store/sequences.ts";
 import { isMetric, readTraces, type Trace } from "../store/traces.ts";
 import { invalid } from "./errors.ts";
-import type { RangeText } from "./request.ts";
-import { json } from "./respond.ts";
+import { type AskedMetric, batchPieces } from "./metricBatchStream.ts";
+import { json, streamOf } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { requireRun } from "./runAccess.ts";
 import { dictionary, list, object, readBody, text } from "./schema.ts";
@@ -19,21 +20,22 @@ const wanted = list(object({ name: text, context: dictionary }));
 /** What one request may ask for: pages ask for the metrics of one run. */
 const mostTraces = 10_000;
 
+/** Points that an answer may have in memory; larger ones are written while they are read. */
+const heldPoints = 500_000;
+
 export function metricBatchRoutes(context: ApiContext): Route[] {
   const { store } = context;
 
-  const pointsOf = async (
-    tx: ReadTransaction,
-    hash: string,
-    trace: Trace,
-    range: RangeText,
-    density: number,
-  ): Promise<{ iters: Value[]; values: Value[] }> => {
-    if (isEmptyRange(range)) return { iters: [], values: [] };
-    const ref = { hash, contextId: trace.contextId, name: trace.name };
-    const points = await sampleSequence(tx, store, ref, density, { ...stepsOf(range), columns: [] });
-    return { iters: points.map(({ step }) => step), values: points.map(({ value }) => numberOrNull(value)) };
-  };
+  const held = (metrics: readonly AskedMetric[], range: StepRange, density: number): Promise<Value[]> =>
+    store.database.snapshot(async (tx) => {
+      const answers: Value[] = [];
+      for (const { label, context, ref } of metrics) {
+        const points = await sampleSequence(tx, store, ref, density, { ...range, columns: [] });
+        const [iters, values] = [points.map(({ step }) => step), points.map(({ value }) => numberOrNull(value))];
+        answers.push(mapOf({ name: label, context, iters, values }));
+      }
+      return answers;
+    });
 
   return [
     {
@@ -56,25 +58,36 @@ export function metricBatchRoutes(context: ApiContext): Route[] {
         const density = request.query.int("record_density", 50);
         const asked = await readBody(request, wanted);
         if (asked.length > mostTraces) throw invalid(`List should have at most ${mostTraces} items`);
-        const found = await store.database.snapshot(async (tx) => {
+        const metrics = await store.database.snapshot(async (tx) => {
           const [, traces, contexts] = await Promise.all([
             requireRun(tx, store, hash),
             readTraces(tx, store, hash),
             readContexts(tx, store, hash),
           ]);
-          const answers: Value[] = [];
-          for (const one of asked) {
-            const trace = findTrace(traces, contexts, one.name, one.context);
-            if (trace === undefined) continue;
-            const { iters, values } = await pointsOf(tx, hash, trace, range, density);
-            answers.push(mapOf({ name: one.name, context: one.context, iters, values }));
-          }
-          return answers;
+          return asked.flatMap(({ name, context }): AskedMetric[] => {
+            const trace = findTrace(traces, contexts, name, context);
+            return trace === undefined
+              ? []
+              : [{ label: name, context, ref: { hash, contextId: trace.contextId, name } }];
+          });
         });
-        return json(found);
+        if (isEmptyRange(range))
+          return json(metrics.map(({ label, context }) => mapOf({ name: label, context, iters: [], values: [] })));
+        const steps = stepsOf(range);
+        if (density > 0 && density * metrics.length <= heldPoints) return json(await held(metrics, steps, density));
+        const pieces = inSnapshots(
+          store.database,
+          (tx) => batchPieces(tx, store, metrics, steps, density, numberOrNull),
+          { sizeOf: (piece) => piece.length },
+        );
+        return new Response(streamOf(flat(pieces), request), { headers: { "content-type": "application/json" } });
       },
     },
   ];
+}
+
+async function* flat(groups: AsyncIterable<readonly Uint8Array[]>): AsyncGenerator<Uint8Array, void> {
+  for await (const group of groups) yield* group;
 }
 
 /** By name and equal context: the browser sends 1 for a stored 1.0, and members in any order. */

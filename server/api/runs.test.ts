@@ -291,6 +291,34 @@ describe("points of metrics", () => {
       expect(await steps(api, "sparse", all)).toEqual(sparse);
   });
 
+  test("are written while they are read when all are asked for, steps and values of the same points", async () => {
+    await using api = await openTestApi();
+    const count = 12_345;
+    await ingest(api, "r", [created, ...Array.from({ length: count }, (_, i) => point("m", 2 * i, i / 2))]);
+    const two = ["m", "m"].map((name) => ({ name, context: {} }));
+    const ask = async (query: string, traces: unknown) => {
+      const response = await api.send("POST", `${base}/runs/r/metric/get-batch?${query}`, traces);
+      return JSON.parse(await response.text()) as { iters: number[]; values: number[] }[];
+    };
+    const all = await ask("record_density=0", two);
+    expect(all).toHaveLength(2);
+    for (const { iters, values } of all) {
+      expect(iters).toEqual(Array.from({ length: count }, (_, i) => 2 * i));
+      expect(values).toEqual(Array.from({ length: count }, (_, i) => i / 2));
+    }
+    const part = await ask("record_density=0&record_range=10:21", two);
+    expect(part[1]!.iters).toEqual([10, 12, 14, 16, 18, 20]);
+    // Too many for memory are chosen by position.
+    const many = Array.from({ length: 100 }, () => ({ name: "m", context: {} }));
+    const sampled = await ask("record_density=6000", many);
+    for (const { iters, values } of [sampled[0]!, sampled[99]!]) {
+      expect(iters).toHaveLength(6_000);
+      expect([iters[0], iters.at(-1)]).toEqual([0, 2 * (count - 1)]);
+      expect(values).toEqual(iters.map((step) => step / 4));
+    }
+    expect(await ask("record_density=0", [])).toEqual([]);
+  });
+
   test("are those of a range whose end is excluded", async () => {
     await using api = await openTestApi();
     await ingest(api, "r", [created, ...Array.from({ length: 10 }, (_, i) => point("m", i - 3, i))]);
