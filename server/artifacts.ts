@@ -1,6 +1,7 @@
 // The files of a run in the store of this machine: listed, read, and added.
 import { MatyanError } from "../formats/error.ts";
 import { mapOf } from "../formats/value.ts";
+import { concurrentHeads, mapEach } from "./blobs/concurrency.ts";
 import { blobKeyOf as newBlobKey } from "./frontier/blobPath.ts";
 import type { Stack } from "./stack.ts";
 import { artifactsName, artifactsOf, blobKeyOf } from "./store/artifactEntries.ts";
@@ -19,13 +20,11 @@ export interface ListedArtifact {
 /** By path. */
 export async function listArtifacts({ store, blobs }: Stack, hash: string): Promise<ListedArtifact[]> {
   const stored = await store.database.snapshot((tx) => readAttrs(tx, store, hash, [artifactsName]));
-  const artifacts: ListedArtifact[] = [];
-  for (const entry of artifactsOf(stored)) {
+  return mapEach([...artifactsOf(stored)], concurrentHeads, async (entry) => {
     const key = blobKeyOf(hash, entry);
     const info = key === undefined ? undefined : await blobs.head(key);
-    artifacts.push({ path: entry.path, contentType: entry.contentType, size: info?.size ?? null, uri: key ?? "" });
-  }
-  return artifacts;
+    return { path: entry.path, contentType: entry.contentType, size: info?.size ?? null, uri: key ?? "" };
+  });
 }
 
 /** The bytes of an artifact. @throws MatyanError `not_found` */

@@ -12,7 +12,7 @@ import { pipeline } from "node:stream/promises";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { Storage } from "@google-cloud/storage";
 import { openAzureBlobs } from "../../server/blobs/azure/index.ts";
-import { eachOf } from "../../server/blobs/deletion.ts";
+import { eachOf } from "../../server/blobs/concurrency.ts";
 import { openFolderBlobs } from "../../server/blobs/folder.ts";
 import { openGcsBlobs } from "../../server/blobs/gcs/index.ts";
 import type { BlobStore } from "../../server/blobs/index.ts";

@@ -1,5 +1,6 @@
 // `/runs/:run_id/info`: everything about a run but its points. rest-api.md 1.4.
 import { isMap, mapOf, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
+import { concurrentHeads, mapEach } from "../blobs/concurrency.ts";
 import type { ReadTransaction } from "../kv/index.ts";
 import { type ArtifactEntry, artifactsName, artifactsOf, blobKeyOf } from "../store/artifactEntries.ts";
 import { runExperiment, runTags } from "../store/associations.ts";
@@ -75,11 +76,9 @@ export function runInfoRoutes(context: ApiContext): Route[] {
           };
         });
         // Behind the snapshot: it should not wait for another system.
-        const listed: Value[] = [];
-        for (const artifact of artifacts)
-          listed.push(
-            withDetails ? await artifactDetails(context, hash, artifact) : artifactJson(context, hash, artifact),
-          );
+        const listed = withDetails
+          ? await mapEach(artifacts, concurrentHeads, (artifact) => artifactDetails(context, hash, artifact))
+          : artifacts.map((artifact) => artifactJson(context, hash, artifact));
         return json(mapOf({ ...info, artifacts: listed }));
       },
     },

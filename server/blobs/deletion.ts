@@ -1,5 +1,6 @@
 // How every engine deletes many blobs: a few at a time, counting what is gone and keeping the reasons of what is not.
 import { messageOf } from "../../formats/error.ts";
+import { eachOf } from "./concurrency.ts";
 import { type BlobDeletion, type BlobFailure, maxBlobFailures } from "./index.ts";
 
 /** Counts a deletion; the reasons it keeps are bounded. */
@@ -38,31 +39,6 @@ export async function deleteEach(
     }
   });
   return tally.result();
-}
-
-/** Runs `work` on each item, `concurrency` at the same time; resolves or throws when all that were started have ended. */
-export async function eachOf<T>(
-  items: Iterable<T> | AsyncIterable<T>,
-  concurrency: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const pending = new Set<Promise<void>>();
-  let failure: { readonly error: unknown } | undefined;
-  try {
-    for await (const item of items) {
-      const started: Promise<void> = work(item)
-        .catch((error: unknown) => {
-          failure ??= { error };
-        })
-        .finally(() => pending.delete(started));
-      pending.add(started);
-      if (pending.size >= concurrency) await Promise.race(pending);
-      if (failure !== undefined) break;
-    }
-  } finally {
-    await Promise.all(pending);
-  }
-  if (failure !== undefined) throw failure.error;
 }
 
 /** The items in groups of `size`, the last one perhaps smaller. */

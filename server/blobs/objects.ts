@@ -2,7 +2,8 @@
 
 import { MatyanError } from "../../formats/error.ts";
 import type { ObjectStoreSettings } from "../config/engines.ts";
-import { DeletionTally, eachOf, groupsOf, keysOf } from "./deletion.ts";
+import { eachOf } from "./concurrency.ts";
+import { DeletionTally, groupsOf, keysOf } from "./deletion.ts";
 import {
   type BlobDeletion,
   type BlobEngineName,

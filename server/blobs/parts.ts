@@ -1,5 +1,5 @@
 // A source on its way to an object store: whole when it is small, else in parts, a few of them at the same time.
-import { eachOf } from "./deletion.ts";
+import { eachOf } from "./concurrency.ts";
 import type { BlobSource } from "./index.ts";
 
 const mebibyte = 1024 ** 2;

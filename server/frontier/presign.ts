@@ -15,7 +15,7 @@ const bodyBytes = 64 * 1024;
 
 /**
  * The answer to a presign request: 200 `{upload_url, s3_key, headers}`, 413 for a body over 64 KiB, 422
- * `{"detail": [...]}` for one that is not a request, 500 with a line of text when the object store makes no URL.
+ * `{"detail": [...]}` for one that is not a request or names what the object store cannot hold, 500 with a line of text when the object store makes no URL.
  */
 export async function presign(request: Request, sign: Sign, warn?: (text: string) => void): Promise<Response> {
   const text = await readText(request);
@@ -37,6 +37,9 @@ export async function presign(request: Request, sign: Sign, warn?: (text: string
     const sent = headers === undefined ? null : mapOf({ ...headers });
     return respond(200, mapOf({ upload_url: uploadUrl, s3_key: key, headers: sent }));
   } catch (error) {
+    // A name that this object store cannot hold, where others could.
+    if (error instanceof MatyanError && error.code === "usage")
+      return refuse([bodyFault("value_error", "artifact_path", error.message, artifactPath)]);
     warn?.(`no upload URL for '${key}' could be made: ${messageOf(error)}`);
     return new Response("Internal Server Error: no upload URL could be made", { status: 500 });
   }
