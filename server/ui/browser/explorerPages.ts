@@ -22,9 +22,16 @@ export const explorerScenarios: readonly Scenario[] = [
           ["X axis", "hparams.lr"],
           ["Y axis", "hparams.trees"],
         ] as const) {
-          await view.text(axis).click({ force: true });
-          await view.page.keyboard.type(name);
-          await view.page.getByText(name, { exact: true }).filter({ visible: true }).first().waitFor();
+          const choice = view.page.getByText(name, { exact: true }).filter({ visible: true }).first();
+          // Keys typed before the list has the focus are lost on a busy machine: open it again then.
+          await eventually(async () => {
+            await view.text(axis).click({ force: true });
+            await view.page.keyboard.type(name);
+            await choice.waitFor({ timeout: 3_000 }).catch(async (error: unknown) => {
+              await view.page.keyboard.press("Escape");
+              throw error;
+            });
+          });
           await view.page.keyboard.press("Enter");
         }
         await view.button("Search").click();
