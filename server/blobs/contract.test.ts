@@ -175,7 +175,11 @@ for (const engine of engines) {
         expect(await keysIn(blobs, "a/1")).toEqual(["a/1", "a/10"]);
         expect(await keysIn(blobs, "a/b")).toEqual(["a/b/1"]);
         expect(await keysIn(blobs, "nothing/")).toEqual([]);
-        expect(await Array.fromAsync(blobs.list("a/10"))).toEqual([{ key: "a/10", size: 4 }]);
+        const before = Date.now() / 1_000 - 600;
+        const [entry] = await Array.fromAsync(blobs.list("a/10"));
+        expect(entry).toEqual({ key: "a/10", size: 4, modified: expect.any(Number) });
+        expect(entry!.modified).toBeGreaterThan(before);
+        expect(entry!.modified).toBeLessThan(before + 1_200);
       },
     );
 

@@ -170,7 +170,7 @@ class FolderBlobs implements BlobStore {
       if (name.kind !== "file") yield* this.#walk(path, key, prefix);
       else {
         const info = await named("list", key, () => absentAsUndefined(stat(path)));
-        if (info !== undefined) yield { key, size: info.size };
+        if (info !== undefined) yield { key, size: info.size, modified: info.mtimeMs / 1_000 };
       }
     }
   }

@@ -21,6 +21,14 @@ export interface BlobInfo {
 
 export interface BlobEntry extends BlobInfo {
   readonly key: string;
+  /** When it was put, by the clock of the store that holds it, seconds since the epoch; undefined when that does not say. */
+  readonly modified: number | undefined;
+}
+
+/** For engines: their date as `modified`. */
+export function secondsOf(date: Date | undefined): number | undefined {
+  const ms = date?.getTime();
+  return ms === undefined || Number.isNaN(ms) ? undefined : ms / 1_000;
 }
 
 /** The bytes from `start` up to, not including, `end` (by default the blob's end); what lies beyond the end is left out. */

@@ -165,8 +165,13 @@ export interface Tombstone {
 }
 
 /** All tombstones by hash, in batches. */
-export async function* listTombstones(tx: ReadTransaction, store: StoreKeys): AsyncGenerator<Tombstone[]> {
-  for await (const batch of tx.range(indexRange(store, "_deleted")))
+export async function* listTombstones(
+  tx: ReadTransaction,
+  store: StoreKeys,
+  range: KeyRange = indexRange(store, "_deleted"),
+  limit?: number,
+): AsyncGenerator<Tombstone[]> {
+  for await (const batch of tx.range(range, limit === undefined ? {} : { limit }))
     yield batch.map(([key, bytes]) => ({ hash: lastString(key, store.dirs.indexes), deletedAt: timeOf(bytes) }));
 }
 

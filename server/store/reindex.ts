@@ -58,16 +58,19 @@ export async function reindexRun(
 export interface ReindexOptions {
   /** Goes on behind this run. */
   readonly after?: string;
+  /** Only these runs: what is left of others, and counts, stay as they are. */
+  readonly runs?: readonly string[];
   /** Called with each run done: what `after` takes. */
-  readonly onRun?: (hash: string) => void;
+  readonly onRun?: (hash: string) => void | Promise<void>;
   readonly progress?: Progress;
   /** Stops between two transactions. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Repairs the whole index run by run, and reads the metrics whose extremes are not known: look-ups stay right meanwhile. Then removes entries of runs that are gone and
- * entries without a twin, and recounts experiments and tags. Deletes no data. It may be stopped and begun again anywhere.
+ * Repairs the whole index run by run, and reads the metrics whose extremes are not known: look-ups stay right meanwhile. Then
+ * removes entries of runs that are gone and entries without a twin, and recounts experiments and tags. Deletes no data. It may be
+ * stopped and begun again anywhere.
  */
 export async function reindexStore(
   store: Store,
@@ -77,7 +80,7 @@ export async function reindexStore(
   let runs = 0;
   let changes = 0;
   progress.stage("runs");
-  for await (const hashes of scanRunHashes(store, options.after === undefined ? {} : { after: options.after }))
+  for await (const hashes of chosenRuns(store, options))
     for (const hash of hashes) {
       for (let done = false; !done; ) {
         signal?.throwIfAborted();
@@ -90,8 +93,9 @@ export async function reindexStore(
       changes += await rebuildStats(store, hash, signal);
       runs++;
       progress.advance(1);
-      options.onRun?.(hash);
+      await options.onRun?.(hash);
     }
+  if (options.runs !== undefined) return { runs, changes };
   progress.stage("entries of runs that are gone");
   changes += await dropLostRuns(store, signal);
   changes += await dropUntwinned(store, signal);
@@ -108,6 +112,13 @@ export async function reindexStore(
     }
   }
   return { runs, changes };
+}
+
+function chosenRuns(
+  store: Store,
+  { runs, after }: ReindexOptions,
+): AsyncIterable<readonly string[]> | [readonly string[]] {
+  return runs === undefined ? scanRunHashes(store, after === undefined ? {} : { after }) : [runs];
 }
 
 /** Walks the reverse index from run to run and drops the entries of those without data. */

@@ -27,7 +27,7 @@ export function noBlobs(keys: readonly string[] = []): BlobStore & { readonly ke
       return kept.has(key) ? { size: 0 } : undefined;
     },
     async *list(prefix) {
-      for (const key of [...kept].sort()) if (key.startsWith(prefix)) yield { key, size: 0 };
+      for (const key of [...kept].sort()) if (key.startsWith(prefix)) yield { key, size: 0, modified: undefined };
     },
     async delete(key) {
       kept.delete(key);

@@ -3,7 +3,14 @@ import { createHash, randomBytes } from "node:crypto";
 import type { TokenCredential } from "@azure/identity";
 import type { BlobServiceClient, BlockBlobClient, ContainerClient } from "@azure/storage-blob";
 import type { AzureSettings } from "../../config/engines.ts";
-import type { BlobEntry, BlobInfo, BlobStore, PresignedPut, PresignOptions } from "../index.ts";
+import {
+  type BlobEntry,
+  type BlobInfo,
+  type BlobStore,
+  type PresignedPut,
+  type PresignOptions,
+  secondsOf,
+} from "../index.ts";
 import { ObjectBlobs, type ObjectService } from "../objects.ts";
 import type { PartTarget, PartUpload } from "../parts.ts";
 import type { OpenedObject } from "../reading.ts";
@@ -94,7 +101,11 @@ class AzureService implements ObjectService {
 
   async *pages(prefix: string): AsyncGenerator<BlobEntry[]> {
     for await (const page of this.#container.listBlobsFlat({ prefix }).byPage({ maxPageSize: 1_000 }))
-      yield page.segment.blobItems.map(({ name, properties }) => ({ key: name, size: properties.contentLength ?? 0 }));
+      yield page.segment.blobItems.map(({ name, properties }) => ({
+        key: name,
+        size: properties.contentLength ?? 0,
+        modified: secondsOf(properties.lastModified),
+      }));
   }
 
   async delete(key: string): Promise<void> {

@@ -1,7 +1,14 @@
 // Blobs as objects of a bucket in Google Cloud Storage, or in an emulator of it.
 import type { Bucket, Storage, StorageOptions } from "@google-cloud/storage";
 import type { GcsSettings } from "../../config/engines.ts";
-import type { BlobEntry, BlobInfo, BlobStore, PresignedPut, PresignOptions } from "../index.ts";
+import {
+  type BlobEntry,
+  type BlobInfo,
+  type BlobStore,
+  type PresignedPut,
+  type PresignOptions,
+  secondsOf,
+} from "../index.ts";
 import { ObjectBlobs, type ObjectService } from "../objects.ts";
 import type { PartTarget } from "../parts.ts";
 import type { OpenedObject } from "../reading.ts";
@@ -79,14 +86,18 @@ class GcsService implements ObjectService {
         prefix,
         autoPaginate: false,
         maxResults: 1_000,
-        fields: "items(name,size),nextPageToken",
+        fields: "items(name,size,updated),nextPageToken",
         ...(pageToken === undefined ? {} : { pageToken }),
       });
       const { items = [], nextPageToken } = page as {
-        items?: { name: string; size?: string }[];
+        items?: { name: string; size?: string; updated?: string }[];
         nextPageToken?: string;
       };
-      yield items.map(({ name, size }) => ({ key: name, size: Number(size ?? 0) }));
+      yield items.map(({ name, size, updated }) => ({
+        key: name,
+        size: Number(size ?? 0),
+        modified: secondsOf(updated === undefined ? undefined : new Date(updated)),
+      }));
       pageToken = nextPageToken;
     } while (pageToken !== undefined);
   }

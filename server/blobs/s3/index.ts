@@ -12,7 +12,14 @@ import {
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import type { S3Settings } from "../../config/engines.ts";
-import type { BlobEntry, BlobInfo, BlobStore, PresignedPut, PresignOptions } from "../index.ts";
+import {
+  type BlobEntry,
+  type BlobInfo,
+  type BlobStore,
+  type PresignedPut,
+  type PresignOptions,
+  secondsOf,
+} from "../index.ts";
 import { type GroupFailure, ObjectBlobs, type ObjectService } from "../objects.ts";
 import type { PartTarget } from "../parts.ts";
 import type { OpenedObject } from "../reading.ts";
@@ -112,9 +119,10 @@ class S3Service implements ObjectService {
         }),
       );
       const isEncoded = page.EncodingType === "url";
-      yield (page.Contents ?? []).map(({ Key = "", Size = 0 }) => ({
+      yield (page.Contents ?? []).map(({ Key = "", Size = 0, LastModified }) => ({
         key: isEncoded ? decodeKey(Key) : Key,
         size: Size,
+        modified: secondsOf(LastModified),
       }));
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
