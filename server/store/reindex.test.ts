@@ -112,7 +112,7 @@ test("a run with more entries than one transaction takes is repaired step by ste
 test("a reindex can begin behind a run, and says which runs it has done", async () => {
   const store = await sample();
   const done: string[] = [];
-  await reindexStore(store, { after: "b", onRun: (hash) => void void done.push(hash) });
+  await reindexStore(store, { after: "b", onRun: (hash) => void done.push(hash) });
   expect(done).toEqual(["c", "ghost"]);
 });
 
