@@ -34,7 +34,8 @@ launch() {
 # Waits up to two minutes until something listens.
 await_port() {
   for _ in $(seq 1 1200); do
-    is_running || { sleep 0.2; is_running || fail "$services_dir/$name.log"; }
+    # On a busy machine it may take a while until the new process is the program.
+    is_running || { sleep 3; is_running || fail "$services_dir/$name.log"; }
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
     sleep 0.1
   done
