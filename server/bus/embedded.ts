@@ -103,6 +103,10 @@ export class EmbeddedBus implements Bus {
     return found?.records.find((record) => record.offset === offset);
   }
 
+  async retention(): Promise<number> {
+    return 0;
+  }
+
   async check(topics: readonly string[]): Promise<void> {
     for (const name of topics) this.#topic(name);
   }

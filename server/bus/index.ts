@@ -110,6 +110,11 @@ export interface Bus {
   read(topic: string): AsyncIterable<Batch>;
   /** One record; undefined when it is not there (any more). */
   readOne(topic: string, partition: number, offset: bigint): Promise<BusRecord | undefined>;
+  /**
+   * How long a record of a topic that is not consumed may still be read, seconds: Infinity for ever, 0 where none outlives the process.
+   * @throws MatyanError `io` when that can't be learnt
+   */
+  retention(topic: string): Promise<number>;
   /** @throws MatyanError `io` when the bus does not answer, or a topic of `topics` does not exist. */
   check(topics: readonly string[]): Promise<void>;
   close(): Promise<void>;

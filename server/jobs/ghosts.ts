@@ -1,12 +1,14 @@
 // Data of runs whose creation never came: in no list, and nobody's to see.
 import type { BlobStore } from "../blobs/index.ts";
+import type { ReadTransaction } from "../kv/index.ts";
 import { readTombstone } from "../store/deletion.ts";
 import type { Store } from "../store/index.ts";
-import { leaf, runKey } from "../store/keys.ts";
+import { leaf, runKey, runRange } from "../store/keys.ts";
 import { readRestoreJournal } from "../store/restoreJournal.ts";
 import { deleteRun } from "../store/runs.ts";
 import { removeFiles } from "../workers/runFiles.ts";
 import { lastActivity } from "./activity.ts";
+import { FencedDatabase } from "./jobLock.ts";
 
 export interface Ghost {
   readonly hash: string;
@@ -15,16 +17,24 @@ export interface Ghost {
 }
 
 /** The ghost of that hash, or undefined when the run was created, deleted or is being restored. */
-export async function ghostOf(store: Store, hash: string): Promise<Ghost | undefined> {
-  return store.database.snapshot(async (tx) => {
-    const [created, tombstone, journal] = await Promise.all([
-      tx.get(runKey(store, hash, "meta", "created_at", leaf)),
-      readTombstone(tx, store, hash),
-      readRestoreJournal(tx, store, hash),
-    ]);
-    if (created !== undefined || tombstone !== undefined || journal !== undefined) return undefined;
-    return { hash, lastActivity: await lastActivity(tx, store, hash) };
-  });
+export function ghostOf(store: Store, hash: string): Promise<Ghost | undefined> {
+  return store.database.snapshot((tx) => readGhost(tx, store, hash));
+}
+
+async function readGhost(tx: ReadTransaction, store: Store, hash: string): Promise<Ghost | undefined> {
+  const [created, tombstone, journal, [data]] = await Promise.all([
+    tx.get(runKey(store, hash, "meta", "created_at", leaf)),
+    readTombstone(tx, store, hash),
+    readRestoreJournal(tx, store, hash),
+    tx.firstOfEach([runRange(store, hash)]),
+  ]);
+  if (created !== undefined || tombstone !== undefined || journal !== undefined || data === undefined) return undefined;
+  return { hash, lastActivity: await lastActivity(tx, store, hash) };
+}
+
+/** Rolls the transaction back that would have deleted what is a run by now. */
+class NoGhostError extends Error {
+  override readonly name = "NoGhostError";
 }
 
 /**
@@ -38,8 +48,22 @@ export async function purgeGhost(
   hash: string,
   { cutoff, now, signal }: { readonly cutoff: number; readonly now: number; readonly signal?: AbortSignal },
 ): Promise<boolean> {
-  const ghost = await ghostOf(store, hash);
-  if (ghost === undefined || (ghost.lastActivity !== undefined && ghost.lastActivity >= cutoff)) return false;
-  await deleteRun(store, hash, { now, files: removeFiles(blobs), ...(signal === undefined ? {} : { signal }) });
+  const isOld = (ghost: Ghost | undefined) =>
+    ghost !== undefined && (ghost.lastActivity === undefined || ghost.lastActivity < cutoff);
+  if (!isOld(await ghostOf(store, hash))) return false;
+  // Asked again in the transaction that decides: its creation may come between. What follows has the tombstone.
+  const guarded = new FencedDatabase(store.database, async (tx) => {
+    if ((await readTombstone(tx, store, hash)) !== undefined) return;
+    if (!isOld(await readGhost(tx, store, hash))) throw new NoGhostError();
+  });
+  try {
+    await deleteRun({ ...store, database: guarded }, hash, {
+      ...{ now, files: removeFiles(blobs) },
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    if (error instanceof NoGhostError) return false;
+    throw error;
+  }
   return true;
 }

@@ -11,17 +11,24 @@ import { JobLock, listLocks, releaseLock } from "./jobLock.ts";
 const name = "reindex";
 
 /** A clock that tests set, seconds since the epoch. */
-function clockAt(now: number) {
-  return { now, read: () => clock.now } as { now: number; read: () => number };
+class TestClock {
+  now: number;
+
+  constructor(now: number) {
+    this.now = now;
+  }
+
+  readonly read = (): number => this.now;
 }
-let clock = clockAt(1_000);
+
+let clock = new TestClock(1_000);
 
 function take(store: Parameters<typeof JobLock.acquire>[0], ttl = 600) {
   return JobLock.acquire(store, name, { ttl, now: clock.read });
 }
 
 test("of two jobs that race for a lock at the same moment, one gets it, and the other is told who has it", async () => {
-  clock = clockAt(1_000);
+  clock = new TestClock(1_000);
   const store = await memoryStore();
   const both = await Promise.allSettled([take(store), take(store)]);
   const won = both.filter((one) => one.status === "fulfilled");
@@ -35,7 +42,7 @@ test("of two jobs that race for a lock at the same moment, one gets it, and the 
 });
 
 test("a paused holder that wakes after its time writes nothing more, and does not release its successor's lock", async () => {
-  clock = clockAt(1_000);
+  clock = new TestClock(1_000);
   const store = await memoryStore();
   const paused = await take(store);
   clock.now = 1_601;
@@ -52,7 +59,7 @@ test("a paused holder that wakes after its time writes nothing more, and does no
 });
 
 test("two holders with the same time of expiry are told apart", async () => {
-  clock = clockAt(1_000);
+  clock = new TestClock(1_000);
   const store = await memoryStore();
   const first = await take(store);
   await releaseLock(store, name);
@@ -65,7 +72,7 @@ test("two holders with the same time of expiry are told apart", async () => {
 
 test("whichever way the clock steps, there is one writer: the one whose lock is stored", async () => {
   for (const step of [-3_600, -1, 1, 599, 601, 86_400]) {
-    clock = clockAt(100_000);
+    clock = new TestClock(100_000);
     const store = await memoryStore();
     const first = await take(store);
     clock.now += step;
@@ -84,7 +91,7 @@ test("whichever way the clock steps, there is one writer: the one whose lock is 
 });
 
 test("a lock is renewed beyond its first time of expiry, and by a clock that was set back still grows", async () => {
-  clock = clockAt(1_000);
+  clock = new TestClock(1_000);
   const store = await memoryStore();
   await using lock = await take(store);
   clock.now = 1_500;
@@ -97,7 +104,7 @@ test("a lock is renewed beyond its first time of expiry, and by a clock that was
 });
 
 test("jobs of the existing services exclude ours and are excluded, by the same key", async () => {
-  clock = clockAt(1_000);
+  clock = new TestClock(1_000);
   const store = await memoryStore();
   const key = systemKey(store, "job_lock", name);
   await store.database.transact(async (tx) => tx.set(key, encodeValue(1_200)));
@@ -120,7 +127,7 @@ test("jobs of the existing services exclude ours and are excluded, by the same k
 });
 
 test("a lock that holds an unreadable value is free", async () => {
-  clock = clockAt(1_000);
+  clock = new TestClock(1_000);
   const store = await memoryStore();
   await store.database.transact(async (tx) => tx.set(systemKey(store, "job_lock", name), new Uint8Array([0xc1])));
   await using lock = await take(store);

@@ -4,7 +4,7 @@ import type { BlobStore } from "../blobs/index.ts";
 import type { Store } from "../store/index.ts";
 import type { IndexTerm } from "../store/indexes.ts";
 import { scanRunHashes } from "../store/listing.ts";
-import { indexDrift, reindexStore } from "../store/reindex.ts";
+import { countLeftovers, indexDrift, reindexStore } from "../store/reindex.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import { type Ghost, ghostOf, purgeGhost } from "./ghosts.ts";
 
@@ -33,6 +33,8 @@ export interface ReindexJobResult {
   readonly runs: number;
   /** Runs whose entries differ (`check`). */
   readonly drifted: number;
+  /** Entries of runs that are gone, and entries without a twin (`check` of all runs). */
+  readonly leftovers: number;
   /** Entries written or removed. */
   readonly changes: number;
   readonly ghosts: number;
@@ -70,7 +72,7 @@ export async function reindex(store: Store, blobs: BlobStore, options: ReindexJo
       onRun: mark,
     });
     if (chosen === undefined) await writeCursor(store, "reindex", undefined);
-    return { ...done, ...ghosts, drifted: 0, resumedAfter };
+    return { ...done, ...ghosts, drifted: 0, leftovers: 0, resumedAfter };
   } catch (error) {
     if (options.signal?.aborted && chosen === undefined && last !== undefined)
       await writeCursor(store, "reindex", last);
@@ -97,7 +99,9 @@ async function checkRuns(store: Store, options: ReindexJobOptions): Promise<Rein
       result.ghosts++;
       options.onGhost?.(ghost, false);
     }
-  return { ...result, changes: 0, purged: 0, resumedAfter: undefined };
+  progress.stage("entries of no run");
+  const leftovers = options.runs === undefined ? await countLeftovers(store, signal) : 0;
+  return { ...result, leftovers, changes: 0, purged: 0, resumedAfter: undefined };
 }
 
 async function lookForGhost(

@@ -121,6 +121,35 @@ function chosenRuns(
   return runs === undefined ? scanRunHashes(store, after === undefined ? {} : { after }) : [runs];
 }
 
+/** Counts what a reindex removes beside the entries of runs: those of runs that are gone, and those without a twin. */
+export async function countLeftovers(store: Store, signal?: AbortSignal): Promise<number> {
+  let count = 0;
+  for (const kind of ["_rev", ...indexKinds]) {
+    const { end, begin: start } = indexRange(store, kind);
+    for (let begin: Uint8Array | undefined = start; begin !== undefined; ) {
+      signal?.throwIfAborted();
+      const range = { begin, end };
+      const step: Step = await store.database.snapshot(async (tx) => {
+        const keys: Uint8Array[] = [];
+        for await (const batch of tx.range(range, { limit: 2_000 })) for (const [key] of batch) keys.push(key);
+        const next = keys.length < 2_000 ? undefined : after(keys.at(-1)!);
+        if (kind !== "_rev") {
+          const twins = await tx.getMany(keys.map((key) => twinOf(store, key)));
+          return { count: twins.filter((twin) => twin === undefined).length, next };
+        }
+        const owners = keys.map((key) => unpack(key, store.dirs.indexes.length)[1]);
+        const hashes = [...new Set(owners)].filter((hash) => typeof hash === "string");
+        const data = await tx.firstOfEach(hashes.map((hash) => runRange(store, hash)));
+        const lost = new Set<unknown>(hashes.filter((_, i) => data[i] === undefined));
+        return { count: owners.filter((hash) => lost.has(hash)).length, next };
+      });
+      count += step.count;
+      begin = step.next;
+    }
+  }
+  return count;
+}
+
 /** Walks the reverse index from run to run and drops the entries of those without data. */
 async function dropLostRuns(store: Store, signal: AbortSignal | undefined): Promise<number> {
   const { end, begin: start } = indexRange(store, "_rev");

@@ -104,6 +104,21 @@ export class KafkaBus implements Bus {
     return undefined;
   }
 
+  async retention(topic: string): Promise<number> {
+    try {
+      const { resources } = await this.#admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ["retention.ms"] }],
+      });
+      const text = resources[0]?.configEntries.find(({ configName }) => configName === "retention.ms")?.configValue;
+      const ms = Number(text);
+      if (text === undefined || text === "" || !Number.isFinite(ms)) throw new Error(`its retention.ms is '${text}'`);
+      return ms < 0 ? Number.POSITIVE_INFINITY : ms / 1_000;
+    } catch (error) {
+      throw kafkaError(error, `the retention of '${topic}' is not known`);
+    }
+  }
+
   async check(topics: readonly string[]): Promise<void> {
     const found = await within(this.#topics(), patience.connect);
     const missing = topics.filter((topic) => !found.topics.has(topic));

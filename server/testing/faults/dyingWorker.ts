@@ -56,6 +56,7 @@ function mortalBus(bus: Bus, options: DyingWorkerOptions, passes: (moment: Momen
   return {
     engine: bus.engine,
     id: bus.id,
+    retention: (topic) => bus.retention(topic),
     producer: {
       publish: async (topic, records) => {
         if (topic === options.settings.topics.control) passes("announcement");

@@ -1,0 +1,48 @@
+// `matyan locks ls|release`: who runs a maintenance job, and taking a lock from one that is gone.
+import { MatyanError } from "../../formats/error.ts";
+import { listLocks, releaseLock } from "../../server/jobs/jobLock.ts";
+import { withStore } from "../../server/listing/open.ts";
+import { openStoreOnly } from "../../server/stack.ts";
+import { type Define, examples, execute } from "../runtime.ts";
+import { shortDuration } from "../ui/numbers.ts";
+import { safeText } from "../ui/text.ts";
+
+export const defineList: Define = (command) => {
+  command.addHelpText("after", examples("matyan locks ls", "matyan locks ls --json")).action(
+    execute(async ({ out, config }) => {
+      const now = Date.now() / 1_000;
+      for (const { name, expiresAt, isHeld, owner } of await withStore(config, (store) => listLocks(store, now))) {
+        out.record({ name, held: isHeld, expires_at: expiresAt ?? null, owner: owner ?? null });
+        const by =
+          owner === undefined ? "a process that did not say who" : `process ${owner.pid} on ${safeText(owner.host)}`;
+        const since = owner === undefined ? "" : `, since ${shortDuration(now - owner.since)}`;
+        out.line(
+          isHeld && expiresAt !== undefined
+            ? `${safeText(name)}: held by ${by}${since}; expires in ${shortDuration(expiresAt - now)}`
+            : `${safeText(name)}: free`,
+        );
+      }
+    }),
+  );
+};
+
+export const defineRelease: Define = (command) => {
+  command
+    .argument("<name>", "the lock, as `matyan locks ls` names it")
+    .addHelpText(
+      "after",
+      "\nA job of ours that still runs stops before its next write. One of the Python services does not notice: stop it first.",
+    )
+    .addHelpText("after", examples("matyan locks release reindex"))
+    .action(
+      execute<[string], object>(async ({ out, config }, _options, name) => {
+        await using stack = await openStoreOnly(config, { missing: "fail" });
+        if (!(await releaseLock(stack.store, name)))
+          throw new MatyanError("not_found", `nobody holds a lock '${name}'`, {
+            hint: "`matyan locks ls` lists them.",
+          });
+        out.record({ name, released: true });
+        out.info(`${safeText(name)} released.`);
+      }),
+    );
+};
