@@ -7,7 +7,11 @@ import type { Bus } from "../bus/index.ts";
  * apply one. Without a bus nothing waits anywhere.
  * @throws MatyanError `conflict` for a topic that keeps its messages for ever; `io` when Kafka does not say
  */
-export async function safeAge(asked: number, bus: Bus | undefined, topics: readonly string[]): Promise<number> {
+export async function safeAge(
+  asked: number,
+  bus: Pick<Bus, "retention"> | undefined,
+  topics: readonly string[],
+): Promise<number> {
   let age = asked;
   if (bus === undefined) return asked;
   for (const topic of topics) {

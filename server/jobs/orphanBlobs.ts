@@ -55,8 +55,8 @@ const filesPerMark = 10_000;
 
 /**
  * Walks all files in the order of their keys, run by run, in memory that does not grow with their number. Where it was stopped,
- * or reached its limit, the next time goes on; it begins at the front again after the end. Files whose first segment is no run hash
- * are somebody else's and stay.
+ * or reached its limit, the next time goes on; it begins at the front again after the end. Files below what is neither a run of the
+ * store nor a run hash are somebody else's and stay.
  */
 export async function cleanupOrphanBlobs(
   store: Store,
@@ -76,7 +76,8 @@ export async function cleanupOrphanBlobs(
       totals.more = true;
       return totals;
     }
-    const { reason, orphans: all } = await orphansOf(store, group, options);
+    const { reason, orphans: all, foreign = 0 } = await orphansOf(store, group, options);
+    totals.foreign += foreign;
     const orphans = all.slice(0, left);
     if (orphans.length > 0) {
       const done = dryRun
@@ -142,7 +143,7 @@ const runHash = /^(?:[0-9a-f]{24}|[0-9a-f]{32}|[0-9A-HJKMNP-TV-Z]{26})$/;
 function ownerOf(key: string): string | undefined {
   const [first, second, third] = key.split("/", 3);
   const [hash, rest] = first === "artifacts" ? [second, third] : [first, second];
-  return hash !== undefined && rest !== undefined && runHash.test(hash) ? hash : undefined;
+  return hash !== undefined && hash !== "" && rest !== undefined ? hash : undefined;
 }
 
 type RunState = "deleted" | "unknown" | "known" | "being restored";
@@ -165,9 +166,12 @@ async function orphansOf(
   store: Store,
   { hash, entries }: Group,
   { now, grace, signal }: OrphanOptions,
-): Promise<{ readonly reason: OrphanReason; readonly orphans: readonly BlobEntry[] }> {
+): Promise<{ readonly reason: OrphanReason; readonly orphans: readonly BlobEntry[]; readonly foreign?: number }> {
   const state = await stateOf(store, hash);
   if (state === "deleted") return { reason: "deleted run", orphans: entries };
+  // Nothing says that a name which the store does not know is a run's.
+  if (state === "unknown" && !runHash.test(hash))
+    return { reason: "unknown run", orphans: [], foreign: entries.length };
   const old = entries.filter(({ modified }) => modified !== undefined && modified < now - grace);
   if (state === "unknown") return { reason: "unknown run", orphans: old };
   const keys = new Set(state === "known" ? old.map(({ key }) => key) : []);

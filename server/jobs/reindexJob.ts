@@ -1,10 +1,12 @@
 // `matyan reindex`: compares the indexes with the data, and repairs them in place.
 import { type Progress, silentProgress } from "../../formats/progress.ts";
 import type { BlobStore } from "../blobs/index.ts";
+import { resumeDeletes } from "../store/deletion.ts";
 import type { Store } from "../store/index.ts";
 import type { IndexTerm } from "../store/indexes.ts";
 import { scanRunHashes } from "../store/listing.ts";
 import { countLeftovers, indexDrift, reindexStore } from "../store/reindex.ts";
+import { removeFiles } from "../workers/runFiles.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import { type Ghost, ghostOf, purgeGhost } from "./ghosts.ts";
 
@@ -52,6 +54,12 @@ const runsPerMark = 200;
 export async function reindex(store: Store, blobs: BlobStore, options: ReindexJobOptions): Promise<ReindexJobResult> {
   const { check = false, runs: chosen } = options;
   if (check) return checkRuns(store, options);
+  // A ghost's deletion that was cut short is completed first: it is no ghost any more.
+  if (options.purgeGhosts !== undefined)
+    await resumeDeletes(store, {
+      ...{ now: options.now, files: removeFiles(blobs) },
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
   const resumedAfter = chosen === undefined ? await readCursor(store, "reindex") : undefined;
   const ghosts = { ghosts: 0, purged: 0 };
   let sinceMark = 0;
