@@ -52,6 +52,13 @@ for (const [name, open] of engines) {
     const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => String(from + i));
     const ofKey = (key: string, values: readonly string[]) => values.map((value) => ({ key, value }));
 
+    test("how long a topic keeps its records is known", async () => {
+      const kept = await bus.retention(await newTopic());
+      // A broker's default, whichever it is; nothing outlives the process in the embedded one.
+      expect(kept > 0).toBe(bus.engine === "kafka");
+      expect(kept).not.toBeNaN();
+    });
+
     test("records of a key arrive once, in the order in which they were given, also from calls that did not wait", async () => {
       const topic = await newTopic();
       const taker = new Taker();
