@@ -289,6 +289,13 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./locks.ts")).defineRelease,
   },
   {
+    path: ["doctor"],
+    usage: "",
+    summary: "check every part that the settings name, and say what to do",
+    group: "Look under the hood",
+    load: async () => (await import("./doctor.ts")).define,
+  },
+  {
     path: ["inspect"],
     usage: "[DIRECTORY]",
     summary: "print the store's keys and values, decoded",

@@ -1,0 +1,69 @@
+// `matyan doctor`: looks at every part that the configuration names, and says what to do.
+import { Configuration, processSources, type Role, roles } from "../../server/config.ts";
+import { type CheckResult, examine, type Severity } from "../../server/doctor/index.ts";
+import { type CommonOptions, type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
+import { counted } from "../ui/numbers.ts";
+import type { Style } from "../ui/style.ts";
+import { padText, safeText } from "../ui/text.ts";
+import { parseCount } from "./options.ts";
+
+interface Options {
+  readonly role?: Role;
+  readonly timeout: number;
+}
+
+const notes = `
+Everything is looked at side by side. Nothing is changed; only the place of the blobs gets a probe, which is deleted again.
+A check that can't be made is skipped and says why. Exit code 0 when all is well or there are only warnings, 1 for a failure.`;
+
+const nameWidth = 22;
+
+export const define: Define = (command) => {
+  command
+    .description("Check the settings, the data folder, the store, the blobs, Kafka, ports and versions.")
+    .addOption(command.createOption("--role <role>", "only what processes of this role use").choices([...roles]))
+    .option("--timeout <seconds>", "how long each check may take", parseCount, 10)
+    .addHelpText("after", notes)
+    .addHelpText("after", examples("matyan doctor", "matyan doctor --role frontier --json"))
+    .action(execute<[], Options>(check));
+};
+
+async function check({ out }: Context, options: Options & CommonOptions): Promise<number> {
+  const configuration = new Configuration(processSources({ MATYAN_DATA: options.data }));
+  const { severity, checks } = await examine(configuration, {
+    role: options.role,
+    timeoutMs: options.timeout * 1_000,
+    now: Date.now() / 1_000,
+  });
+  out.record({
+    ok: severity !== "failure",
+    severity,
+    checks: checks.map(({ name, severity: grade, findings, seconds }) => ({
+      ...{ name, severity: grade, seconds },
+      findings: findings.map(({ hint, ...finding }) => ({ ...finding, hint: hint ?? null })),
+    })),
+  });
+  for (const result of checks) for (const line of linesOf(result, out.style, out.quiet)) out.line(line);
+  const count = (grade: Severity) => checks.filter((result) => result.severity === grade).length;
+  out.info(
+    `${counted(checks.length, "check")}: ${counted(count("failure"), "failure")}, ${counted(count("warning"), "warning")}, ${count("skipped")} skipped`,
+  );
+  return severity === "failure" ? exitCodes.failed : exitCodes.done;
+}
+
+function linesOf({ name, findings }: CheckResult, style: Style, onlyTrouble: boolean): string[] {
+  return findings
+    .filter(({ severity }) => !onlyTrouble || severity === "warning" || severity === "failure")
+    .flatMap(({ severity, message, hint }, i) => {
+      const title = padText(i === 0 || onlyTrouble ? name : "", nameWidth);
+      const line = `${mark(severity, style)} ${title} ${safeText(message)}`;
+      const indent = " ".repeat(nameWidth + 10);
+      return hint === undefined ? [line] : [line, `${indent}${safeText(hint)}`];
+    });
+}
+
+/** Words, not colours alone: they are read without colours too. */
+function mark(severity: Severity, style: Style): string {
+  const paint = { ok: style.green, skipped: style.dim, warning: style.yellow, failure: style.red }[severity];
+  return paint(padText(severity, 8));
+}
