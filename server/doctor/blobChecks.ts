@@ -1,7 +1,9 @@
 // What doctor looks at in the blobs' place: a probe through the whole round, upload URLs, and the clock of its service.
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import type { BlobStore, PresignedPut } from "../blobs/index.ts";
-import type { BlobSettings } from "../config.ts";
+import type { BlobSettings, Config } from "../config.ts";
+import { embeddedPaths } from "../embedded.ts";
 import { type Check, type Finding, failure, ok, skipped, warning } from "./checks.ts";
 
 /** Seconds: upload URLs are refused when clocks differ by a quarter of an hour. */
@@ -9,10 +11,20 @@ const noticeableSkew = 30;
 const harmfulSkew = 600;
 
 /** `open` gives the blobs once for all checks; nothing that is missing is made. */
-export function blobChecks(settings: BlobSettings, open: () => Promise<BlobStore>): Check[] {
+export function blobChecks(
+  { blobs: settings, dataDir }: Pick<Config, "blobs" | "dataDir">,
+  open: () => Promise<BlobStore>,
+): Check[] {
   const address = addressOf(settings);
+  const folder = embeddedPaths({ dataDir }).blobs;
   return [
-    { name: "blobs", run: async () => probe(await open()) },
+    {
+      name: "blobs",
+      run: async () =>
+        settings.engine === "folder" && !existsSync(folder)
+          ? [skipped(`${folder} does not exist yet`)]
+          : probe(await open()),
+    },
     { name: "upload URLs", run: async () => [await upload(settings, await open())] },
     {
       name: "clock",
@@ -41,7 +53,7 @@ async function probe(blobs: BlobStore): Promise<Finding[]> {
   } finally {
     await blobs.delete(key);
   }
-  return [ok(`${blobs.engine}: written, read back and deleted in ${blobs.uriOf("")}`)];
+  return [ok(`${blobs.engine}: written, read back and deleted in ${blobs.uriOf(key).slice(0, -key.length)}`)];
 }
 
 async function upload(settings: BlobSettings, blobs: BlobStore): Promise<Finding> {

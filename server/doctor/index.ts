@@ -78,7 +78,7 @@ async function partChecks(
   return [
     ...(serves || usesFolder ? folderChecks(config, configuration.serve) : []),
     ...(usesStore ? storeChecks(store, now) : []),
-    ...blobChecks(config.blobs, blobs),
+    ...blobChecks(config, blobs),
     ...kafka,
     ...versionChecks(config),
   ];
