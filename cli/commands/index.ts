@@ -135,6 +135,20 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./runs-plot.ts")).define,
   },
   {
+    path: ["runs", "diff"],
+    usage: "HASH HASH",
+    summary: "compare two runs: parameters and last values",
+    group: "Look at runs",
+    load: async () => (await import("./runs-diff.ts")).define,
+  },
+  {
+    path: ["runs", "export"],
+    usage: "",
+    summary: "write metrics or parameters as CSV, JSON lines or Parquet",
+    group: "Look at runs",
+    load: async () => (await import("./runs-export.ts")).define,
+  },
+  {
     path: ["query"],
     usage: "EXPR",
     summary: "list runs or metrics for which an expression is true",

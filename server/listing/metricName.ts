@@ -18,19 +18,19 @@ export function parseMetric(text: string): MetricRef {
   return { name: match[1]!, context: match[2]!.split(",").map((term) => parseContextTerm(term.trim())) };
 }
 
+/** Whether a metric is meant by its name, in one of the contexts that the name allows. */
+export function metricMatches(ref: MetricRef, { name, context, contextId }: MetricSummary): boolean {
+  if (name !== ref.name) return false;
+  return ref.contextId === undefined ? matchesContext(context, ref.context) : contextId === ref.contextId;
+}
+
 /**
  * The sequence of a run that a metric stands for. Where several contexts match, the empty one is meant, else the first
  * by its text, so that the choice is the same in every run.
  */
 export function findMetric(run: RunSummary, metric: MetricRef): MetricSummary | undefined {
   return metricsOf(run)
-    .filter(({ name, context, contextId }) =>
-      name !== metric.name
-        ? false
-        : metric.contextId === undefined
-          ? matchesContext(context, metric.context)
-          : contextId === metric.contextId,
-    )
+    .filter((known) => metricMatches(metric, known))
     .sort((a, b) => compareContexts(a, b))[0];
 }
 

@@ -1,0 +1,88 @@
+// `matyan runs diff`: two runs side by side, by default only where they differ.
+import { MatyanError } from "../../formats/error.ts";
+import { formatJson } from "../../formats/json.ts";
+import { isMap, type Value } from "../../formats/value.ts";
+import { type DiffLine, diffRuns } from "../../server/listing/diff.ts";
+import { withStore } from "../../server/listing/open.ts";
+import { shortHashes } from "../../server/listing/shortHash.ts";
+import { type RunSummary, readSummary } from "../../server/listing/summary.ts";
+import type { Store } from "../../server/store/index.ts";
+import { resolveHash } from "../../server/store/runs.ts";
+import { Stored } from "../json.ts";
+import type { Output } from "../output.ts";
+import { type Context, type Define, examples, execute } from "../runtime.ts";
+import { counted, shortValue } from "../ui/numbers.ts";
+import { type Column, type Row, tableLines } from "../ui/table.ts";
+import { safeText } from "../ui/text.ts";
+
+interface Options {
+  readonly all?: boolean;
+  readonly system?: boolean;
+}
+
+export const define: Define = (command) => {
+  command
+    .description("Compare two runs: their parameters and the last values of their metrics, where these differ.")
+    .argument("<a>", "a run's hash, or a beginning of it that no other run shares")
+    .argument("<b>", "another run")
+    .option("--all", "also what is the same")
+    .option("--system", "also what the client noted of the machine")
+    .addHelpText(
+      "after",
+      examples("matyan runs diff 3f9c1a20 8b21cc07", "matyan runs diff 3f9c 8b21 --all --json | jq .metrics"),
+    )
+    .action(
+      execute<[string, string], Options>((context, options, a, b) =>
+        withStore(context.config, (store) => printDiff(context, options, store, a, b)),
+      ),
+    );
+};
+
+async function printDiff({ out }: Context, options: Options, store: Store, a: string, b: string): Promise<void> {
+  const [left, right] = [await readRun(store, a), await readRun(store, b)];
+  const { params, metrics } = diffRuns(left, right, options.system ?? false);
+  const shown = (lines: readonly DiffLine[]) => lines.filter(({ isSame }) => options.all || !isSame);
+  if (out.json) {
+    const document = (lines: readonly DiffLine[]) =>
+      shown(lines).map(({ name, a, b, isSame }) => ({ name, a: stored(a), b: stored(b), same: isSame }));
+    return out.record({ a: left.hash, b: right.hash, params: document(params), metrics: document(metrics) });
+  }
+  const short = await shortHashes(store, [left.hash, right.hash]);
+  const titles = [left, right].map((run) => safeText(`${short.get(run.hash) ?? run.hash} ${run.name}`.trim()));
+  printLines(out, "parameter", titles, shown(params));
+  printLines(out, "metric", titles, shown(metrics));
+  const same = [...params, ...metrics].filter(({ isSame }) => isSame).length;
+  if (!options.all && same > 0) out.info(out.style.dim(`${counted(same, "value")} the same; --all shows them.`));
+  if (params.length + metrics.length === 0) out.info("Neither run has parameters or metrics.");
+}
+
+async function readRun(store: Store, prefix: string): Promise<RunSummary> {
+  const hash = await resolveHash(store, prefix);
+  const run = await store.database.snapshot((tx) => readSummary(tx, store, hash, { attrs: true }));
+  if (run === undefined) throw new MatyanError("not_found", `run '${hash}' has been deleted meanwhile`);
+  return run;
+}
+
+function printLines(out: Output, title: string, titles: readonly string[], lines: readonly DiffLine[]): void {
+  if (lines.length === 0) return;
+  const columns: Column[] = [
+    { title, importance: 3, min: 12 },
+    ...titles.map((text): Column => ({ title: text, importance: 2, min: 10 })),
+  ];
+  const rows: Row[] = lines.map(({ name, a, b, isSame }) => {
+    const paint = isSame ? out.style.dim : undefined;
+    return [safeText(name), { text: textOf(a), paint }, { text: textOf(b), paint }];
+  });
+  for (const line of tableLines(columns, rows, out.width, out.style)) out.line(line);
+}
+
+function textOf(value: Value | undefined): string {
+  if (value === undefined) return "-";
+  return safeText(
+    isMap(value) || Array.isArray(value) ? formatJson(value) : value === null ? "none" : shortValue(value),
+  );
+}
+
+function stored(value: Value | undefined): Stored | null {
+  return value === undefined ? null : new Stored(value);
+}

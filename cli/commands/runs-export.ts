@@ -1,0 +1,143 @@
+// `matyan runs export`: metrics or parameters of runs as CSV, JSON lines or Parquet, for pandas, DuckDB and spreadsheets.
+import { isMap, type Value } from "../../formats/value.ts";
+import { parseMetric } from "../../server/listing/metricName.ts";
+import { withStore } from "../../server/listing/open.ts";
+import { pointRows } from "../../server/listing/points.ts";
+import { selectRuns } from "../../server/listing/select.ts";
+import { type NameCache, type RunSummary, readSummary } from "../../server/listing/summary.ts";
+import { artifactsName } from "../../server/store/artifactEntries.ts";
+import type { Store } from "../../server/store/index.ts";
+import { type Context, type Define, examples, execute } from "../runtime.ts";
+import {
+  type ExportColumn,
+  type ExportFormat,
+  type ExportRow,
+  exportFormats,
+  openRowWriter,
+} from "../ui/exportWriter.ts";
+import { counted } from "../ui/numbers.ts";
+import { prepareTyped } from "../ui/queryText.ts";
+import { collect } from "./options.ts";
+
+interface Options {
+  readonly format: ExportFormat;
+  readonly output?: string;
+  readonly params?: boolean;
+  readonly metric?: string[];
+  readonly query?: string;
+  readonly experiment?: string;
+  readonly tag?: string;
+}
+
+const metricColumns: readonly ExportColumn[] = [
+  { name: "run", type: "text" },
+  { name: "name", type: "text" },
+  { name: "experiment", type: "text" },
+  { name: "metric", type: "text" },
+  { name: "context", type: "text" },
+  { name: "step", type: "integer" },
+  { name: "epoch", type: "integer" },
+  { name: "time", type: "float" },
+  { name: "value", type: "float" },
+];
+
+const paramColumns: readonly ExportColumn[] = [
+  { name: "run", type: "text" },
+  { name: "name", type: "text" },
+  { name: "experiment", type: "text" },
+  { name: "param", type: "text" },
+  { name: "value", type: "text" },
+];
+
+export const define: Define = (command) => {
+  command
+    .description("Write the points of runs' metrics, one row each, or their parameters, as a table.")
+    .addOption(
+      command
+        .createOption("--format <format>", "how to write")
+        .choices([...exportFormats])
+        .default("csv"),
+    )
+    .option("-o, --output <file>", "where to; standard output unless given")
+    .option("--params", "parameters instead of metrics: a row for each, by its dotted path")
+    .option("--metric <name>", "only this metric, NAME or NAME{k=v}; may be repeated", collect)
+    .option("--query <expr>", "only runs for which this is true (see `matyan query`)")
+    .option("--experiment <name>", "only runs of this experiment")
+    .option("--tag <name>", "only runs with this tag")
+    .addHelpText(
+      "after",
+      examples(
+        "matyan runs export --metric loss > loss.csv",
+        "matyan runs export --format parquet -o metrics.parquet --query 'run.hparams.lr > 0.01'",
+        "matyan runs export --params --format jsonl | jq -r .param",
+      ),
+    )
+    .addHelpText(
+      "after",
+      "\nTimes are seconds since 1970, contexts `k=v` texts. An output file appears when it is whole.",
+    )
+    .action(
+      execute<[], Options>((context, options) =>
+        withStore(context.config, (store) => exportRuns(context, options, store)),
+      ),
+    );
+};
+
+async function exportRuns({ out, signal, progress }: Context, options: Options, store: Store): Promise<void> {
+  const { query, experiment, tag, params = false } = options;
+  const metrics = (options.metric ?? []).map(parseMetric);
+  const prepared = query === undefined ? undefined : prepareTyped(query, "run");
+  const writer = await openRowWriter(out, options.format, params ? paramColumns : metricColumns, options.output);
+  let runs = 0;
+  let rows = 0;
+  progress.stage("runs");
+  try {
+    const names: NameCache = new Map();
+    for await (const hashes of selectRuns(store, { query: prepared, experiment, tag, sort: [] }, signal))
+      for (const hash of hashes) {
+        signal.throwIfAborted();
+        const run = await store.database.snapshot((tx) => readSummary(tx, store, hash, { attrs: params, names }));
+        if (run === undefined || run.status === "deleting") continue;
+        const head = [run.hash, run.name, run.experiment ?? null] as const;
+        if (params) rows += await write(paramRows(run, head));
+        else
+          for await (const page of pointRows(store, run, metrics, signal))
+            rows += await write(
+              page.map((point) => [
+                ...head,
+                point.metric,
+                point.context,
+                point.step,
+                point.epoch,
+                point.time,
+                point.value,
+              ]),
+            );
+        runs++;
+        progress.advance(1);
+      }
+    await writer.finish();
+  } catch (error) {
+    writer.abort();
+    throw error;
+  }
+  if (options.output !== undefined) {
+    out.record({ file: options.output, format: options.format, runs, rows });
+    out.info(`${counted(rows, "row")} of ${counted(runs, "run")} in ${options.output}`);
+  }
+
+  async function write(some: readonly ExportRow[]): Promise<number> {
+    await writer.write(some);
+    return some.length;
+  }
+}
+
+function paramRows(run: RunSummary, head: readonly Value[]): ExportRow[] {
+  const rows: ExportRow[] = [];
+  const walk = (value: Value, path: string) => {
+    if (isMap(value) && value.size > 0) for (const [name, child] of value) walk(child, `${path}.${name}`);
+    else rows.push([...head, path, value]);
+  };
+  for (const [name, child] of run.attrs ?? new Map<string, Value>()) if (name !== artifactsName) walk(child, name);
+  return rows;
+}
