@@ -116,7 +116,11 @@ test("whatever bytes change, there is a result or an error of ours", async () =>
       writeFileSync(path, file);
       await exercise();
     }),
-    { numRuns: Number(process.env["DAMAGE_RUNS"] ?? 150) },
+    {
+      numRuns: Number(process.env["DAMAGE_RUNS"] ?? 150),
+      // The header of a record: a key became nothing, which SQLite takes for a row like any other.
+      examples: [[[[663_033, Uint8Array.from([60, 129, 50, 0])]]]],
+    },
   );
 }, 60_000);
 

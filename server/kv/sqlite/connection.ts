@@ -1,12 +1,12 @@
 // One SQLite connection with its prepared statements, all errors explained.
 import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import type { KeyValue } from "../index.ts";
-import { explain } from "./errors.ts";
+import { damagedRow, explain } from "./errors.ts";
 import { type Manner, openingOf } from "./manner.ts";
 
 interface Row {
-  readonly k: Uint8Array;
-  readonly v: Uint8Array;
+  readonly k: unknown;
+  readonly v: unknown;
 }
 
 export interface Page {
@@ -60,6 +60,15 @@ export class Connection {
     }
   }
 
+  /** Keys and values of the first row. @throws MatyanError */
+  bytes(sql: string, ...parameters: Uint8Array[]): Uint8Array[] | undefined {
+    const row = this.row(sql, ...parameters);
+    if (row === undefined) return undefined;
+    const bytes = row.filter((column) => column instanceof Uint8Array);
+    if (bytes.length < row.length) throw damagedRow(this.path);
+    return bytes;
+  }
+
   /**
    * Rows of columns k and v of a range until `limit` rows or `maxBytes` bytes are reached (at least one row); `more` when there
    * may be others. @throws MatyanError
@@ -69,6 +78,7 @@ export class Connection {
     let bytes = 0;
     try {
       for (const { k, v } of this.#statement(sql).iterate(begin, end) as IterableIterator<Row>) {
+        if (!(k instanceof Uint8Array && v instanceof Uint8Array)) throw damagedRow(this.path);
         batch.push([k, v]);
         bytes += k.length + v.length;
         if (batch.length === limit || bytes >= maxBytes) break;

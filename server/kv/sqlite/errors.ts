@@ -42,6 +42,11 @@ export function explain(error: unknown, path: string): unknown {
   return error;
 }
 
+/** A row whose key or value is no bytes: SQLite itself does not notice when a record's header is damaged. */
+export function damagedRow(path: string): MatyanError {
+  return new MatyanError("corrupt", `store '${path}' is damaged (a key or value is no bytes)`, { hint: damaged });
+}
+
 /** Whether another connection holds what was asked for: SQLITE_BUSY and its variants, also BUSY_SNAPSHOT. */
 export function isBusy(error: unknown): boolean {
   return error instanceof SQLiteError && (error.errno & 0xff) === 5;

@@ -58,7 +58,8 @@ export class Reading implements ReadTransaction {
         if (this.#pace.due) await this.#pace.rest();
         this.#ready();
       }
-      answers.push(this.#connection.row(sql, range.begin, range.end) as KeyValue | undefined);
+      const pair = this.#connection.bytes(sql, range.begin, range.end);
+      answers.push(pair && [pair[0]!, pair[1]!]);
     }
     return answers;
   }
@@ -84,6 +85,6 @@ export class Reading implements ReadTransaction {
   }
 
   #valueOf(key: Key): Uint8Array | undefined {
-    return this.#connection.row(valueOfKey, key)?.[0] as Uint8Array | undefined;
+    return this.#connection.bytes(valueOfKey, key)?.[0];
   }
 }
