@@ -2,6 +2,7 @@
 import { messageOf } from "../formats/error.ts";
 import { type ControlEvent, formatControlEvent } from "../formats/messages/index.ts";
 import type { Producer } from "./bus/index.ts";
+import { pause } from "./pause.ts";
 
 /** What handlers see. The change itself is in the store already: nobody's request waits for its event. */
 export interface ControlEvents {
@@ -90,17 +91,4 @@ export class BusEvents implements ControlEvents {
     this.#lost += count;
     this.#options.warn(`${count} control event${count === 1 ? " was" : "s were"} not published: ${why}`);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-  });
 }

@@ -115,8 +115,11 @@ export async function stackOf(
   try {
     const blobs = await open();
     const close = async () => {
-      await blobs.close();
-      await opened.close();
+      try {
+        await blobs.close();
+      } finally {
+        await opened.close();
+      }
     };
     return { database: opened.database, store: opened.store, blobs, close, [Symbol.asyncDispose]: close };
   } catch (error) {

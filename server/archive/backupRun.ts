@@ -3,14 +3,12 @@ import type { ArchiveWriter, RunWriter } from "../../formats/archive/types.ts";
 import { isMap, mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import type { BlobStore } from "../blobs/index.ts";
 import type { ReadTransaction } from "../kv/index.ts";
-import { lastingSnapshot } from "../kv/lasting.ts";
 import { runExperiment, runTags } from "../store/associations.ts";
 import { readAttrs } from "../store/attrs.ts";
 import { readContexts } from "../store/contexts.ts";
 import { readEntity } from "../store/entities.ts";
 import type { Store } from "../store/index.ts";
-import { runRange } from "../store/keys.ts";
-import { readMeta } from "../store/runs.ts";
+import { readMeta, runSnapshot } from "../store/runs.ts";
 import { readSequence } from "../store/sequences.ts";
 import { readTraces, type Trace } from "../store/traces.ts";
 import { BlobCheck, backupBlobs } from "./backupBlobs.ts";
@@ -62,7 +60,7 @@ function writeRun(
     await writePoints(tx, work, run, check);
     return run;
   };
-  return lastingSnapshot(store.database, runRange(store, hash), write, () =>
+  return runSnapshot(store, hash, write, () =>
     work.warn(`run ${hash} was written to while it was backed up: its last points may be newer than its first ones`),
   );
 }

@@ -4,9 +4,8 @@ import type { ReadTransaction } from "../kv/index.ts";
 import { readAttrs } from "../store/attrs.ts";
 import { readContexts } from "../store/contexts.ts";
 import type { Store } from "../store/index.ts";
-import { runRange } from "../store/keys.ts";
 import { type RestoreJournal, readRestoreJournal } from "../store/restoreJournal.ts";
-import { readMeta, readTombstone } from "../store/runs.ts";
+import { hasData, readMeta, readTombstone } from "../store/runs.ts";
 import { readTraces } from "../store/traces.ts";
 import type { RunDocuments } from "./archivedRun.ts";
 
@@ -32,8 +31,7 @@ export async function readStoredRun(tx: ReadTransaction, store: Store, hash: str
   const meta = await readMeta(tx, store, hash);
   const journal = await readRestoreJournal(tx, store, hash);
   const tombstone = await readTombstone(tx, store, hash);
-  const [data] = await tx.firstOfEach([runRange(store, hash)]);
-  return { meta, journal, tombstone, hasLooseData: data !== undefined && meta === undefined };
+  return { meta, journal, tombstone, hasLooseData: meta === undefined && (await hasData(tx, store, hash)) };
 }
 
 /** Whether a run of that hash stands against its restore. What is left of one that a restore was replacing does not. */

@@ -1,10 +1,10 @@
 // `matyan finish-stale`: ends the runs that nobody logs to any more.
 import { type Progress, silentProgress } from "../../formats/progress.ts";
 import type { ReadTransaction } from "../kv/index.ts";
+import { lastActivity } from "../store/activity.ts";
 import type { Store } from "../store/index.ts";
 import { pageOfTerm } from "../store/indexPages.ts";
 import { finishRun, readMeta, updateMeta } from "../store/runs.ts";
-import { lastActivity } from "./activity.ts";
 
 export interface StaleRun {
   readonly hash: string;

@@ -1,14 +1,12 @@
 // Data of runs whose creation never came: in no list, and nobody's to see.
 import type { BlobStore } from "../blobs/index.ts";
 import type { ReadTransaction } from "../kv/index.ts";
-import { readTombstone } from "../store/deletion.ts";
+import { lastActivity } from "../store/activity.ts";
 import type { Store } from "../store/index.ts";
-import { leaf, runKey, runRange } from "../store/keys.ts";
 import { readRestoreJournal } from "../store/restoreJournal.ts";
-import { deleteRun } from "../store/runs.ts";
+import { deleteRun, hasData, isCreated, readTombstone } from "../store/runs.ts";
 import { removeFiles } from "../workers/runFiles.ts";
-import { lastActivity } from "./activity.ts";
-import { FencedDatabase } from "./jobLock.ts";
+import { FencedDatabase } from "./fencedDatabase.ts";
 
 export interface Ghost {
   readonly hash: string;
@@ -23,13 +21,13 @@ export function ghostOf(store: Store, hash: string): Promise<Ghost | undefined> 
 
 async function readGhost(tx: ReadTransaction, store: Store, hash: string): Promise<Ghost | undefined> {
   // Nearly all are none: one read says so.
-  if ((await tx.get(runKey(store, hash, "meta", "created_at", leaf))) !== undefined) return undefined;
-  const [tombstone, journal, [data]] = await Promise.all([
+  if (await isCreated(tx, store, hash)) return undefined;
+  const [tombstone, journal, isThere] = await Promise.all([
     readTombstone(tx, store, hash),
     readRestoreJournal(tx, store, hash),
-    tx.firstOfEach([runRange(store, hash)]),
+    hasData(tx, store, hash),
   ]);
-  if (tombstone !== undefined || journal !== undefined || data === undefined) return undefined;
+  if (tombstone !== undefined || journal !== undefined || !isThere) return undefined;
   return { hash, lastActivity: await lastActivity(tx, store, hash) };
 }
 

@@ -1,11 +1,10 @@
 // `matyan cleanup-orphan-blobs`: deletes files of runs that are gone, and files that no record of their run names.
 import { type Progress, silentProgress } from "../../formats/progress.ts";
 import type { BlobEntry, BlobFailure, BlobStore } from "../blobs/index.ts";
-import { readTombstone } from "../store/deletion.ts";
 import type { Store } from "../store/index.ts";
-import { runRange } from "../store/keys.ts";
+import { readCursor, writeCursor } from "../store/jobCursors.ts";
 import { readRestoreJournal } from "../store/restoreJournal.ts";
-import { readCursor, writeCursor } from "./cursor.ts";
+import { hasData, readTombstone } from "../store/runs.ts";
 import { dropReferenced } from "./references.ts";
 
 /** Why files went: their run was deleted, there never was one, or nothing of their run names them. */
@@ -150,15 +149,15 @@ type RunState = "deleted" | "unknown" | "known" | "being restored";
 
 async function stateOf(store: Store, hash: string): Promise<RunState> {
   return store.database.snapshot(async (tx) => {
-    const [journal, tombstone, [data]] = await Promise.all([
+    const [journal, tombstone, isThere] = await Promise.all([
       readRestoreJournal(tx, store, hash),
       readTombstone(tx, store, hash),
-      tx.firstOfEach([runRange(store, hash)]),
+      hasData(tx, store, hash),
     ]);
     // A restore stores files before the records that name them.
     if (journal !== undefined) return "being restored";
     if (tombstone !== undefined) return "deleted";
-    return data === undefined ? "unknown" : "known";
+    return isThere ? "known" : "unknown";
   });
 }
 

@@ -1,10 +1,9 @@
 // Which of some blobs a run refers to.
 import { isMap, type Value } from "../../formats/value.ts";
-import { lastingSnapshot } from "../kv/lasting.ts";
 import { readAttrs } from "../store/attrs.ts";
 import type { Store } from "../store/index.ts";
-import { runRange } from "../store/keys.ts";
 import { pointsIn } from "../store/pointPages.ts";
+import { runSnapshot } from "../store/runs.ts";
 import { readTraces } from "../store/traces.ts";
 
 /** Sequences of numbers and text, which name no blobs. */
@@ -20,9 +19,9 @@ export async function dropReferenced(
   keys: Set<string>,
   signal?: AbortSignal,
 ): Promise<void> {
-  await lastingSnapshot(
-    store.database,
-    runRange(store, hash),
+  await runSnapshot(
+    store,
+    hash,
     async (tx) => {
       dropNamed(await readAttrs(tx, store, hash), keys);
       for (const { contextId, name, dtype } of await readTraces(tx, store, hash)) {

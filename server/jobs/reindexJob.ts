@@ -4,10 +4,10 @@ import type { BlobStore } from "../blobs/index.ts";
 import { resumeDeletes } from "../store/deletion.ts";
 import type { Store } from "../store/index.ts";
 import type { IndexTerm } from "../store/indexes.ts";
+import { readCursor, writeCursor } from "../store/jobCursors.ts";
 import { scanRunHashes } from "../store/listing.ts";
 import { countLeftovers, indexDrift, reindexStore } from "../store/reindex.ts";
 import { removeFiles } from "../workers/runFiles.ts";
-import { readCursor, writeCursor } from "./cursor.ts";
 import { type Ghost, ghostOf, purgeGhost } from "./ghosts.ts";
 
 export interface RunDrift {

@@ -1,10 +1,9 @@
 // `matyan cleanup-tombstones`: forgets deletions that are so old that no message of their runs can come any more.
 import { type Progress, silentProgress } from "../../formats/progress.ts";
 import type { BlobStore } from "../blobs/index.ts";
-import { clearTombstone, listTombstones, readTombstone, type Tombstone } from "../store/deletion.ts";
+import { clearTombstone, hasRemains, listTombstones, readTombstone, type Tombstone } from "../store/deletion.ts";
 import type { Store } from "../store/index.ts";
-import { after, indexKey, indexRange, runRange, systemRange } from "../store/keys.ts";
-import { readOutbox } from "../store/outbox.ts";
+import { forgetPositions } from "../store/positions.ts";
 
 export interface TombstoneOptions {
   /** Seconds since the deletion from which on a tombstone may go. */
@@ -39,7 +38,7 @@ export async function cleanupTombstones(
   const { now, olderThan, dryRun = false, progress = silentProgress, signal, onTombstone } = options;
   const result = { found: 0, old: 0, cleared: 0, kept: 0 };
   progress.stage("tombstones");
-  for await (const tombstone of tombstones(store)) {
+  for await (const tombstone of listTombstones(store)) {
     signal?.throwIfAborted();
     progress.advance(1);
     result.found++;
@@ -57,14 +56,9 @@ export async function cleanupTombstones(
 }
 
 async function keptFor(store: Store, blobs: BlobStore, hash: string): Promise<TombstoneKept | undefined> {
-  const hasData = await store.database.snapshot(async (tx) => {
-    const [data, entry] = await tx.firstOfEach([runRange(store, hash), indexRange(store, "_rev", hash)]);
-    return (
-      data !== undefined || entry !== undefined || (await readOutbox(tx, store, "run_deleted", hash)) !== undefined
-    );
-  });
-  if (hasData) return "its data is not all gone";
-  for await (const _ of blobs.list(`${hash}/`)) return "its files are not all gone";
+  if (await store.database.snapshot((tx) => hasRemains(tx, store, hash))) return "its data is not all gone";
+  for (const prefix of [`${hash}/`, `artifacts/${hash}/`])
+    for await (const _ of blobs.list(prefix)) return "its files are not all gone";
   return undefined;
 }
 
@@ -73,25 +67,7 @@ async function clear(store: Store, { hash, deletedAt }: Tombstone): Promise<bool
   return store.database.transact(async (tx) => {
     if ((await readTombstone(tx, store, hash)) !== deletedAt) return false;
     await clearTombstone(tx, store, hash);
-    tx.clearRange(systemRange(store, "_position", hash));
+    forgetPositions(tx, store, hash);
     return true;
   });
-}
-
-const pageSize = 500;
-
-/** A page a snapshot: tombstones go while they are walked. */
-async function* tombstones(store: Store): AsyncGenerator<Tombstone, void> {
-  const all = indexRange(store, "_deleted");
-  for (let begin = all.begin; ; ) {
-    const page = await store.database.snapshot(async (tx) => {
-      const found: Tombstone[] = [];
-      for await (const batch of listTombstones(tx, store, { begin, end: all.end }, pageSize)) found.push(...batch);
-      return found;
-    });
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) return;
-    begin = after(indexKey(store, "_deleted", last.hash));
-  }
 }

@@ -8,7 +8,7 @@ import { boundedTransaction } from "./bounded.ts";
 import type { Store } from "./index.ts";
 import { dropRunIndexes, removeEntry } from "./indexes.ts";
 import { after, indexKey, indexRange, lastString, leaf, runKey, runRange, type StoreKeys } from "./keys.ts";
-import { clearOutbox, listOutbox, type OutboxEntry, putOutbox } from "./outbox.ts";
+import { clearOutbox, listOutbox, type OutboxEntry, putOutbox, readOutbox } from "./outbox.ts";
 
 /** What one transaction of a delete touches at most. */
 export const deleteBounds = { entries: 5_000, keys: 50_000, bytes: 8_000_000 } as const;
@@ -164,15 +164,31 @@ export interface Tombstone {
   readonly deletedAt: number;
 }
 
-/** All tombstones by hash, in batches. */
-export async function* listTombstones(
-  tx: ReadTransaction,
-  store: StoreKeys,
-  range: KeyRange = indexRange(store, "_deleted"),
-  limit?: number,
-): AsyncGenerator<Tombstone[]> {
-  for await (const batch of tx.range(range, limit === undefined ? {} : { limit }))
-    yield batch.map(([key, bytes]) => ({ hash: lastString(key, store.dirs.indexes), deletedAt: timeOf(bytes) }));
+const tombstonePage = 500;
+
+/** All tombstones by hash. Each page is a snapshot of its own: they may be cleared while they are walked. */
+export async function* listTombstones(store: Store): AsyncGenerator<Tombstone, void> {
+  const all = indexRange(store, "_deleted");
+  for (let begin: Uint8Array | undefined = all.begin; begin !== undefined; ) {
+    const range = { begin, end: all.end };
+    const page: Tombstone[] = await store.database.snapshot(async (tx) => {
+      const found: Tombstone[] = [];
+      for await (const batch of tx.range(range, { limit: tombstonePage }))
+        for (const [key, bytes] of batch)
+          found.push({ hash: lastString(key, store.dirs.indexes), deletedAt: timeOf(bytes) });
+      return found;
+    });
+    yield* page;
+    const last = page.at(-1);
+    begin =
+      last === undefined || page.length < tombstonePage ? undefined : after(indexKey(store, "_deleted", last.hash));
+  }
+}
+
+/** Whether something of a deleted run is still in the store, or to be done. */
+export async function hasRemains(tx: ReadTransaction, store: StoreKeys, hash: string): Promise<boolean> {
+  const [data, entry] = await tx.firstOfEach([runRange(store, hash), indexRange(store, "_rev", hash)]);
+  return data !== undefined || entry !== undefined || (await readOutbox(tx, store, "run_deleted", hash)) !== undefined;
 }
 
 function timeOf(bytes: Uint8Array): number {

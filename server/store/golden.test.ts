@@ -204,9 +204,8 @@ async function copyStore(from: Store, to: Store): Promise<void> {
     for await (const { id } of listEntities(source, from, "tag"))
       for await (const runs of runsOfTag(source, from, id))
         for (const hash of runs) await to.database.transact((tx) => addRunTag(tx, to, hash, id));
-    for (const { hash, deletedAt } of await collect(listTombstones(source, from)))
-      await deleteRun(to, hash, { now: deletedAt });
   });
+  for await (const { hash, deletedAt } of listTombstones(from)) await deleteRun(to, hash, { now: deletedAt });
   // Links of runs that the fixture leaves out bring index entries and tags of theirs: not part of the comparison.
   const contents = await contentsOf(to);
   await to.database.transact(async (tx) => {

@@ -1,28 +1,71 @@
-// Locks of maintenance jobs (storage.md 7.1): one float64 time of expiry, which is also the holder's proof of ownership.
-import { MatyanError } from "../../formats/error.ts";
+// Locks of maintenance jobs (storage.md 7.1): a time of expiry in the key of the existing services and, beside it, who holds it.
 import { decodeValue, encodeValue } from "../../formats/msgpack.ts";
-import { toNumber } from "../../formats/value.ts";
+import { isMap, mapOf, toNumber } from "../../formats/value.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
-import { type StoreKeys, systemKey } from "./keys.ts";
+import { lastString, type StoreKeys, systemKey, systemRange } from "./keys.ts";
 
-/** What the holder shows to renew and release. A later holder's expiry is always later, so the two never match. */
-export interface JobLock {
-  readonly name: string;
+/** Who holds a lock. Jobs of the existing services do not say. */
+export interface LockOwner {
+  readonly host: string;
+  readonly pid: number;
   /** Seconds since the epoch. */
+  readonly since: number;
+  /** Known to the holder alone: proves that a lock is its own. */
+  readonly token: string;
+}
+
+export interface StoredLock {
+  /** Seconds since the epoch. Until then the lock is held. */
   readonly expiresAt: number;
+  readonly owner: LockOwner | undefined;
 }
 
-export interface LockOptions {
-  /** Seconds since the epoch. */
-  readonly now: number;
-  /** Seconds. */
-  readonly ttl: number;
+/** The stored lock; undefined when there is none, or its value is no time: that is a free one. */
+export async function readLock(tx: ReadTransaction, store: StoreKeys, name: string): Promise<StoredLock | undefined> {
+  const [time, fields] = await tx.getMany([lockKey(store, name), ownerKey(store, name)]);
+  const expiresAt = time === undefined ? undefined : timeOf(time);
+  return expiresAt === undefined ? undefined : { expiresAt, owner: ownerOf(fields, expiresAt) };
 }
 
-/** The time of expiry that is stored, or undefined when the lock is free or its value unreadable. */
-export async function readLock(tx: ReadTransaction, store: StoreKeys, name: string): Promise<number | undefined> {
-  const bytes = await tx.get(systemKey(store, "job_lock", name));
-  if (bytes === undefined) return undefined;
+/** The owner is written with the time that it is the owner of: once the existing services write another, it is nobody. */
+export function writeLock(
+  tx: Transaction,
+  store: StoreKeys,
+  name: string,
+  expiresAt: number,
+  { host, pid, since, token }: LockOwner,
+): void {
+  tx.set(lockKey(store, name), encodeValue(expiresAt));
+  const fields = mapOf({ expires_at: expiresAt, host, pid: BigInt(pid), since, token });
+  tx.set(ownerKey(store, name), encodeValue(fields));
+}
+
+/** Returns whether there was one, whatever its value. */
+export async function clearLock(tx: Transaction, store: StoreKeys, name: string): Promise<boolean> {
+  const isThere = (await tx.get(lockKey(store, name))) !== undefined;
+  tx.clear(lockKey(store, name));
+  tx.clear(ownerKey(store, name));
+  return isThere;
+}
+
+/** Names of all locks that are stored, held or not. */
+export async function lockNames(tx: ReadTransaction, store: StoreKeys): Promise<string[]> {
+  const names: string[] = [];
+  for await (const batch of tx.range(systemRange(store, "job_lock")))
+    for (const [key] of batch) names.push(lastString(key, store.dirs.system));
+  return names;
+}
+
+function lockKey(store: StoreKeys, name: string): Uint8Array {
+  return systemKey(store, "job_lock", name);
+}
+
+/** The existing services read nothing there. */
+function ownerKey(store: StoreKeys, name: string): Uint8Array {
+  return systemKey(store, "_job_owner", name);
+}
+
+function timeOf(bytes: Uint8Array): number | undefined {
   try {
     return toNumber(decodeValue(bytes));
   } catch {
@@ -30,43 +73,10 @@ export async function readLock(tx: ReadTransaction, store: StoreKeys, name: stri
   }
 }
 
-/** Takes the lock. @throws MatyanError `busy` while another holds it. */
-export async function acquireLock(
-  tx: Transaction,
-  store: StoreKeys,
-  name: string,
-  options: LockOptions,
-): Promise<JobLock> {
-  const held = await readLock(tx, store, name);
-  if (held !== undefined && held > options.now)
-    throw new MatyanError("busy", `another process holds the lock '${name}'`, {
-      hint: `It expires in ${Math.ceil(held - options.now)} s unless it is renewed.`,
-    });
-  return writeLock(tx, store, name, options.now + options.ttl);
-}
-
-/** Keeps a lock for `ttl` more seconds. @throws MatyanError `conflict` when it expired and another took it. */
-export async function renewLock(
-  tx: Transaction,
-  store: StoreKeys,
-  lock: JobLock,
-  options: LockOptions,
-): Promise<JobLock> {
-  if ((await readLock(tx, store, lock.name)) !== lock.expiresAt)
-    throw new MatyanError("conflict", `the lock '${lock.name}' was lost to another process`, {
-      hint: "Stop the work: the other process does it.",
-    });
-  return writeLock(tx, store, lock.name, Math.max(options.now + options.ttl, lock.expiresAt));
-}
-
-/** Gives a lock back. Returns false, and changes nothing, when it is another's by now. */
-export async function releaseLock(tx: Transaction, store: StoreKeys, lock: JobLock): Promise<boolean> {
-  if ((await readLock(tx, store, lock.name)) !== lock.expiresAt) return false;
-  tx.clear(systemKey(store, "job_lock", lock.name));
-  return true;
-}
-
-function writeLock(tx: Transaction, store: StoreKeys, name: string, expiresAt: number): JobLock {
-  tx.set(systemKey(store, "job_lock", name), encodeValue(expiresAt));
-  return { name, expiresAt };
+function ownerOf(bytes: Uint8Array | undefined, expiresAt: number): LockOwner | undefined {
+  const fields = bytes === undefined ? undefined : decodeValue(bytes);
+  if (!isMap(fields) || fields.get("expires_at") !== expiresAt) return undefined;
+  const [host, pid, since, token] = ["host", "pid", "since", "token"].map((field) => fields.get(field));
+  if (typeof host !== "string" || typeof pid !== "bigint" || typeof token !== "string") return undefined;
+  return { host, pid: Number(pid), since: toNumber(since) ?? expiresAt, token };
 }

@@ -2,7 +2,7 @@
 // a worker that lost its partition without knowing. `("_position", hash, partition)` in S; the Python services read nothing there.
 import { decodeValue, encodeValue } from "../../formats/msgpack.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
-import { type StoreKeys, systemKey } from "./keys.ts";
+import { type StoreKeys, systemKey, systemRange } from "./keys.ts";
 
 /** The last message of a run that was applied from a partition of a topic. */
 export interface Position {
@@ -23,10 +23,30 @@ export async function readPosition(
   partition: string,
 ): Promise<Position | undefined> {
   const bytes = await tx.get(positionKey(store, hash, partition));
-  const value = bytes === undefined ? undefined : decodeValue(bytes);
+  return bytes === undefined ? undefined : positionOf(bytes);
+}
+
+function positionOf(bytes: Uint8Array): Position | undefined {
+  const value = decodeValue(bytes);
   if (!Array.isArray(value)) return undefined;
   const [offset, published] = value;
   return typeof offset === "bigint" && typeof published === "number" ? { offset, published } : undefined;
+}
+
+/** When the last message of the run that was applied was published, seconds since the epoch; undefined without a bus. */
+export async function lastPublished(tx: ReadTransaction, store: StoreKeys, hash: string): Promise<number | undefined> {
+  let latest: number | undefined;
+  for await (const batch of tx.range(systemRange(store, "_position", hash)))
+    for (const [, bytes] of batch) {
+      const published = positionOf(bytes)?.published;
+      if (published !== undefined) latest = Math.max(latest ?? published, published);
+    }
+  return latest;
+}
+
+/** For a run of which no message can come any more. */
+export function forgetPositions(tx: Transaction, store: StoreKeys, hash: string): void {
+  tx.clearRange(systemRange(store, "_position", hash));
 }
 
 export function writePosition(

@@ -8,7 +8,7 @@ import { writeContext } from "./contexts.ts";
 import { createExperiment, createTag } from "./entities.ts";
 import type { Store } from "./index.ts";
 import { storedTerms } from "./indexes.ts";
-import { createRun, finishRun, hasRun, readMeta, resumeRun, updateMeta, writeMeta } from "./runs.ts";
+import { createRun, finishRun, isCreated, readMeta, resumeRun, updateMeta, writeMeta } from "./runs.ts";
 import { writePoint } from "./sequences.ts";
 import { contentsOf, failureOf, memoryStore } from "./testing.ts";
 import { writeTrace } from "./traces.ts";
@@ -59,7 +59,7 @@ test("a replayed batch leaves the store byte for byte the same", async () => {
 test("what a run lacks whose messages came before its creation is filled in, and what it has is kept", async () => {
   const store = await memoryStore();
   await store.database.transact((tx) => writeMeta(tx, store, "r", mapOf({ name: "early", is_archived: true })));
-  expect(await store.database.snapshot((tx) => hasRun(tx, store, "r"))).toBe(false);
+  expect(await store.database.snapshot((tx) => isCreated(tx, store, "r"))).toBe(false);
   expect(await store.database.transact((tx) => createRun(tx, store, "r", { createdAt: 5 }))).toBe(true);
   const meta = await store.database.snapshot((tx) => readMeta(tx, store, "r"));
   expect([meta?.get("name"), meta?.get("is_archived"), meta?.get("created_at"), meta?.size]).toEqual([

@@ -3,9 +3,11 @@ import { MatyanError } from "../../formats/error.ts";
 import { encodeValue } from "../../formats/msgpack.ts";
 import { isMap, mapOf, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
+import { lastingSnapshot } from "../kv/lasting.ts";
 import { setRunExperiment } from "./associations.ts";
+import type { Store } from "./index.ts";
 import { metaTerms, syncTerms } from "./indexes.ts";
-import { cutText, leaf, runKey, type StoreKeys } from "./keys.ts";
+import { cutText, leaf, runKey, runRange, type StoreKeys } from "./keys.ts";
 import { openValues } from "./largeValues.ts";
 import { putOutbox } from "./outbox.ts";
 import { getTree, rangeAt, setTree, type Tree } from "./tree.ts";
@@ -70,11 +72,28 @@ export async function readMeta(tx: ReadTransaction, store: StoreKeys, hash: stri
   return isMap(meta) && meta.size > 0 ? meta : undefined;
 }
 
-/** Whether the run exists and is not about to be deleted. */
-export async function hasRun(tx: ReadTransaction, store: StoreKeys, hash: string): Promise<boolean> {
-  const fields = ["created_at", "pending_deletion"].map((field) => runKey(store, hash, "meta", field, leaf));
-  const [created, pending] = await tx.getMany(fields);
-  return created !== undefined && !isTrue(pending);
+/** Whether the run's creation was applied. */
+export async function isCreated(tx: ReadTransaction, store: StoreKeys, hash: string): Promise<boolean> {
+  return (await tx.get(runKey(store, hash, "meta", "created_at", leaf))) !== undefined;
+}
+
+/** Whether there is anything of the run, even if its creation never came. */
+export async function hasData(tx: ReadTransaction, store: StoreKeys, hash: string): Promise<boolean> {
+  const [data] = await tx.firstOfEach([runRange(store, hash)]);
+  return data !== undefined;
+}
+
+/**
+ * Reads of one run for as long as it takes, of one state where that can be (see `lastingSnapshot`).
+ * `changed` is called when the run was written to meanwhile, and reads go on with newer states.
+ */
+export function runSnapshot<T>(
+  store: Store,
+  hash: string,
+  body: (tx: ReadTransaction) => Promise<T>,
+  changed: () => void,
+): Promise<T> {
+  return lastingSnapshot(store.database, runRange(store, hash), body, changed);
 }
 
 /** Whether the run exists and is not under way. */

@@ -7,7 +7,7 @@ import { setAttrs } from "./attrs.ts";
 import { readContexts, writeContext } from "./contexts.ts";
 import { inspectStore } from "./inspect.ts";
 import { indexKey, runKey, systemKey } from "./keys.ts";
-import { acquireLock, readLock, releaseLock, renewLock } from "./locks.ts";
+import { clearLock, lockNames, readLock, writeLock } from "./locks.ts";
 import { readProjectSettings, writeProjectSettings } from "./project.ts";
 import { createRun } from "./runs.ts";
 import { collect, contentsOf, failureOf, memoryStore } from "./testing.ts";
@@ -73,23 +73,22 @@ test("project settings keep what is not written, and pinned sequences are one li
   );
 });
 
-test("a lock is held until it expires, renewed by its holder, and released by nobody else", async () => {
+test("a lock is read with its owner, unless another time was written over it or the value is no time", async () => {
   const store = await memoryStore();
   const { database } = store;
-  const acquire = (now: number) => database.transact((tx) => acquireLock(tx, store, "job", { now, ttl: 60 }));
-  const first = await acquire(1000);
-  expect(await failureOf(acquire(1059))).toMatchObject({ code: "busy" });
-  const renewed = await database.transact((tx) => renewLock(tx, store, first, { now: 1050, ttl: 60 }));
-  expect(await failureOf(acquire(1061))).toMatchObject({ code: "busy" });
-  const second = await acquire(1110);
-  expect(await database.transact((tx) => releaseLock(tx, store, renewed))).toBe(false);
-  expect(
-    await failureOf(database.transact((tx) => renewLock(tx, store, renewed, { now: 1111, ttl: 60 }))),
-  ).toMatchObject({ code: "conflict" });
-  expect(await database.transact((tx) => releaseLock(tx, store, second))).toBe(true);
-  expect(await database.snapshot((tx) => readLock(tx, store, "job"))).toBeUndefined();
-  await database.transact(async (tx) => tx.set(systemKey(store, "job_lock", "job"), Uint8Array.of(0xc1)));
-  expect((await acquire(5)).expiresAt).toBe(65);
+  const key = systemKey(store, "job_lock", "job");
+  const read = () => database.snapshot((tx) => readLock(tx, store, "job"));
+  const owner = { host: "h", pid: 7, since: 1_000, token: "t" };
+  expect(await read()).toBeUndefined();
+  await database.transact(async (tx) => writeLock(tx, store, "job", 1_060, owner));
+  expect(await read()).toEqual({ expiresAt: 1_060, owner });
+  await database.transact(async (tx) => tx.set(key, encodeValue(2_000)));
+  expect(await read()).toEqual({ expiresAt: 2_000, owner: undefined });
+  await database.transact(async (tx) => tx.set(key, Uint8Array.of(0xc1)));
+  expect(await read()).toBeUndefined();
+  expect(await database.snapshot((tx) => lockNames(tx, store))).toEqual(["job"]);
+  expect(await database.transact((tx) => clearLock(tx, store, "job"))).toBe(true);
+  expect(await database.transact((tx) => clearLock(tx, store, "job"))).toBe(false);
 });
 
 test("inspection decodes every kind of key and says what is wrong with the others, without throwing", async () => {

@@ -1,4 +1,5 @@
 // Trying again for as long as it takes: what workers do while the store, the blobs or the bus are away.
+import { pause } from "../pause.ts";
 
 export interface PatienceOptions {
   /** Ends the trying; the last failure is thrown then. */
@@ -26,18 +27,4 @@ export async function untilItWorks<T>(work: () => Promise<T>, options: PatienceO
       if (signal.aborted) throw error;
     }
   }
-}
-
-/** Milliseconds, or until the signal. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

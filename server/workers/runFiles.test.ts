@@ -33,5 +33,5 @@ test("files that a failing object store kept go when it works again, and so does
   await done;
   expect([...blobs.keys]).toEqual(["other/d.png"]);
   expect(await store.database.snapshot((tx) => readMeta(tx, store, "hidden"))).toBeUndefined();
-  expect(warnings[0]).toContain("run 'gone' is deleted, but not all of its files: no route to the bucket");
+  expect(warnings[0]).toContain("run 'gone' is deleted, but not all of its files: gone/a.png: no route to the bucket");
 });

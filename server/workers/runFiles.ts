@@ -1,6 +1,7 @@
 // The files of deleted runs, and the deletes that crashes and failing stores left behind.
 import { MatyanError, messageOf } from "../../formats/error.ts";
 import type { BlobStore } from "../blobs/index.ts";
+import { pause } from "../pause.ts";
 import type { Store } from "../store/index.ts";
 import { cutText } from "../store/keys.ts";
 import { type DropFiles, resumeDeletes, resumeRequests } from "../store/runs.ts";
@@ -19,7 +20,9 @@ export class RunFilesError extends MatyanError {
 export function removeFiles(blobs: BlobStore): DropFiles {
   return async (hash) => {
     try {
-      for await (const { key } of blobs.list(`${hash}/`)) await blobs.delete(key);
+      const { failures } = await blobs.deletePrefix(`${hash}/`);
+      const [first] = failures;
+      if (first !== undefined) throw new Error(`${first.key}: ${first.reason}`);
     } catch (cause) {
       throw new RunFilesError(hash, cause);
     }
@@ -58,17 +61,4 @@ export async function completeDeletes(store: Store, duty: DeletionDuty): Promise
   const { request, files, now, signal } = duty;
   if (request !== undefined) await resumeRequests(store, request, signal);
   if (files !== undefined) await resumeDeletes(store, { now: now(), files, signal });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-  });
 }

@@ -1,6 +1,7 @@
 // One member of a consumer group on Kafka: batches in, commits of what is durable, and a hand-over that loses nothing.
 import type { EachBatchPayload, Kafka, Consumer as KafkaConsumer, KafkaMessage } from "kafkajs";
 import { MatyanError, messageOf } from "../../../formats/error.ts";
+import { pause } from "../../pause.ts";
 import type { Batch, BusHeaders, BusRecord, ConsumeOptions, Consumer, PartitionLag, Turn } from "../index.ts";
 import { kafkaError } from "./client.ts";
 import { roundRobin } from "./roundRobin.ts";
@@ -178,7 +179,7 @@ export class KafkaGroupMember implements Consumer {
       if (error instanceof Error && error.name.startsWith("KafkaJS")) throw error;
       if (abort.signal.aborted) return;
       this.#parts.warn(`a batch of ${batch.topic}/${batch.partition} comes again: ${messageOf(error)}`);
-      await wait(timing.again, abort.signal);
+      await pause(timing.again, abort.signal);
     } finally {
       clearInterval(beat);
       this.#turns.delete(abort);
@@ -216,20 +217,6 @@ export class KafkaGroupMember implements Consumer {
 function isOfGroup(error: unknown): boolean {
   const type = error instanceof Error && "type" in error ? error.type : undefined;
   return type === "REBALANCE_IN_PROGRESS" || type === "ILLEGAL_GENERATION" || type === "UNKNOWN_MEMBER_ID";
-}
-
-/** Milliseconds, or until the signal. */
-export function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }
 
 export function recordOf(message: KafkaMessage): BusRecord {

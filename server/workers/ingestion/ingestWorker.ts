@@ -4,13 +4,14 @@ import { MatyanError, messageOf } from "../../../formats/error.ts";
 import { formatControlEvent, type IngestMessage } from "../../../formats/messages/index.ts";
 import { mapOf } from "../../../formats/value.ts";
 import type { Batch, Bus, BusRecord, Consumer, PartitionLag, Turn } from "../../bus/index.ts";
+import { pause } from "../../pause.ts";
 import type { Store } from "../../store/index.ts";
 import { ApplyLoop, type ApplyLoopStats, completeDeletes, estimateBytes } from "../apply.ts";
 import type { ApplyBounds } from "../applyMessages.ts";
 import { type Origin, type Refused, sendDeadLetters } from "../deadLetters.ts";
 import { healthOf, type WorkerHealth } from "../health.ts";
 import type { Outcome } from "../ingest.ts";
-import { pause, untilItWorks } from "../patience.ts";
+import { untilItWorks } from "../patience.ts";
 import { type IngestMetrics, noIngestMetrics } from "./ingestMetrics.ts";
 import { readRecord } from "./records.ts";
 
@@ -183,8 +184,8 @@ export class IngestWorker {
     const { signal } = this.#stopping;
     const { store } = this.#options;
     while (!signal.aborted) {
-      const { promise: woken, resolve } = Promise.withResolvers<void>();
-      this.#wakeDeletes = resolve;
+      const woken = new AbortController();
+      this.#wakeDeletes = () => woken.abort();
       try {
         await completeDeletes(store, {
           files: (hash) => this.#announce(hash),
@@ -198,7 +199,7 @@ export class IngestWorker {
         this.#troubles.set("control events", messageOf(error));
         this.#warn(`deletes that were cut short could not be completed: ${messageOf(error)}`);
       }
-      await Promise.race([woken, pause(deletesEveryMs, signal)]);
+      await pause(deletesEveryMs, AbortSignal.any([signal, woken.signal]));
     }
   }
 

@@ -2,11 +2,11 @@
 import { decodeValue } from "../../formats/msgpack.ts";
 import { toNumber } from "../../formats/value.ts";
 import type { ReadTransaction } from "../kv/index.ts";
-import type { Store } from "../store/index.ts";
-import { systemRange } from "../store/keys.ts";
-import { readMeta } from "../store/runs.ts";
-import { columnPrefix, stepRange } from "../store/sequences.ts";
-import { readTraces } from "../store/traces.ts";
+import type { Store } from "./index.ts";
+import { lastPublished } from "./positions.ts";
+import { readMeta } from "./runs.ts";
+import { columnPrefix, stepRange } from "./sequences.ts";
+import { readTraces } from "./traces.ts";
 
 /** Times of the last points of a sequence that are looked at: of a resumed run, a later step may be the older one. */
 const lastPoints = 3;
@@ -31,16 +31,4 @@ export async function lastActivity(tx: ReadTransaction, store: Store, hash: stri
   }
   const known = times.filter((time) => time !== undefined && Number.isFinite(time));
   return known.length === 0 ? undefined : Math.max(...known.map(Number));
-}
-
-/** In a cluster, when the last message of the run that was applied was sent. */
-async function lastPublished(tx: ReadTransaction, store: Store, hash: string): Promise<number | undefined> {
-  let latest: number | undefined;
-  for await (const batch of tx.range(systemRange(store, "_position", hash)))
-    for (const [, bytes] of batch) {
-      const value = decodeValue(bytes);
-      const published = Array.isArray(value) ? toNumber(value[1]) : undefined;
-      if (published !== undefined) latest = Math.max(latest ?? published, published);
-    }
-  return latest;
 }
