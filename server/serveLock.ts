@@ -1,5 +1,6 @@
 // One server to a data folder: a lock that the operating system takes back when its process ends, however it ends.
 import { Database, SQLiteError } from "bun:sqlite";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MatyanError, messageOf } from "../formats/error.ts";
@@ -18,17 +19,18 @@ export interface ServeLock extends AsyncDisposable {
  */
 export async function lockDataFolder(dataDir: string, roles: readonly string[]): Promise<ServeLock> {
   const held: Database[] = [];
-  const notes = roles.map((role) => join(dataDir, `serve-${role}.json`));
+  const notes = roles.map((role) => notePath(dataDir, role));
   const release = async () => {
     for (const note of notes) await rm(note, { force: true });
     for (const lock of held.splice(0)) lock.close();
   };
   try {
     await mkdir(dataDir, { recursive: true });
-    for (const role of roles) held.push(takeLock(join(dataDir, `serve-${role}.lock`)));
+    for (const role of roles) held.push(takeLock(lockPath(dataDir, role)));
   } catch (error) {
+    const taken = held.length;
     for (const lock of held) lock.close();
-    if (isBusy(error)) throw await busyError(dataDir, notes[held.length]!);
+    if (isBusy(error)) throw await busyError(dataDir, roles[taken]!);
     throw new MatyanError("io", `can't use the data folder ${dataDir}: ${messageOf(error)}`, {
       hint: "Name another folder with --data or MATYAN_DATA, or check its permissions.",
       cause: error,
@@ -57,17 +59,52 @@ function takeLock(path: string): Database {
 }
 
 function isBusy(error: unknown): boolean {
-  return error instanceof SQLiteError && (error.code === "SQLITE_BUSY" || error.code === "SQLITE_LOCKED");
+  return error instanceof SQLiteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code ?? "");
 }
 
-async function busyError(dataDir: string, note: string): Promise<MatyanError> {
-  let holder = "another process";
+/** What a running server left of itself. */
+export interface ServeNote {
+  readonly pid: number;
+  readonly addresses: readonly string[];
+}
+
+/** Whether a server of that role has the folder: asked without taking the lock, or making anything. */
+export function isServed(dataDir: string, role: string): boolean {
+  const path = lockPath(dataDir, role);
+  if (!existsSync(path)) return false;
+  const lock = new Database(path, { readonly: true });
   try {
-    const { pid, addresses } = JSON.parse(await readFile(note, "utf8")) as { pid: number; addresses: string[] };
-    holder = `process ${pid} (${addresses.join(", ")})`;
-  } catch {
-    // The other server is just starting: it has the lock and no address yet.
+    lock.query("SELECT count(*) FROM sqlite_master").get();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  } finally {
+    lock.close();
   }
+}
+
+/** Undefined while a server is just starting: it has the lock and no address yet. Also for a note that can't be read. */
+export async function readServeNote(dataDir: string, role: string): Promise<ServeNote | undefined> {
+  try {
+    const { pid, addresses }: Partial<ServeNote> = JSON.parse(await readFile(notePath(dataDir, role), "utf8"));
+    return typeof pid === "number" && Array.isArray(addresses) ? { pid, addresses } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function lockPath(dataDir: string, role: string): string {
+  return join(dataDir, `serve-${role}.lock`);
+}
+
+function notePath(dataDir: string, role: string): string {
+  return join(dataDir, `serve-${role}.json`);
+}
+
+async function busyError(dataDir: string, role: string): Promise<MatyanError> {
+  const note = await readServeNote(dataDir, role);
+  const holder = note === undefined ? "another process" : `process ${note.pid} (${note.addresses.join(", ")})`;
   return new MatyanError("busy", `the data folder ${dataDir} is already served by ${holder}`, {
     hint: "Stop that server, or name another folder with --data.",
   });

@@ -1,7 +1,7 @@
 // `matyan runs diff`: two runs side by side, by default only where they differ.
 import { MatyanError } from "../../formats/error.ts";
 import { formatJson } from "../../formats/json.ts";
-import { isMap, type Value } from "../../formats/value.ts";
+import type { Value } from "../../formats/value.ts";
 import { type DiffLine, diffRuns } from "../../server/listing/diff.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { shortHashes } from "../../server/listing/shortHash.ts";
@@ -11,7 +11,7 @@ import { resolveHash } from "../../server/store/runs.ts";
 import { Stored } from "../json.ts";
 import type { Output } from "../output.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
-import { counted, shortValue } from "../ui/numbers.ts";
+import { counted } from "../ui/numbers.ts";
 import { type Column, type Row, tableLines } from "../ui/table.ts";
 import { safeText } from "../ui/text.ts";
 
@@ -76,11 +76,11 @@ function printLines(out: Output, title: string, titles: readonly string[], lines
   for (const line of tableLines(columns, rows, out.width, out.style)) out.line(line);
 }
 
+/** Exact, so that what differs looks different. */
 function textOf(value: Value | undefined): string {
   if (value === undefined) return "-";
-  return safeText(
-    isMap(value) || Array.isArray(value) ? formatJson(value) : value === null ? "none" : shortValue(value),
-  );
+  if (value === null) return "none";
+  return safeText(typeof value === "string" ? value : formatJson(value));
 }
 
 function stored(value: Value | undefined): Stored | null {

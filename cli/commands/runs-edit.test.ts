@@ -1,8 +1,10 @@
 // Changes of runs by command, on the folder of a server that is up: what the server says of them afterwards.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openEmbeddedStack } from "../../server/embedded.ts";
+import { leaf, runKey } from "../../server/store/keys.ts";
 import { Run } from "../client/index.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { runMatyan } from "../testing.ts";
@@ -76,6 +78,34 @@ test("a deleted run is gone with what is logged to it later; a dry run only show
   await late.close();
   expect(await propsOf(hashes[0]!)).toBeUndefined();
   expect((await matyan("ls", "--json")).json().map(({ hash }) => hash)).not.toContain(hashes[0]);
+});
+
+test("a run that cannot be changed is told with the reason, the others are changed, and the command fails", async () => {
+  {
+    await using stack = await openEmbeddedStack({ dataDir: server.dataDir, durability: "normal" });
+    const { store } = stack;
+    const damaged = runKey(store, hashes[0]!, "meta", "description", leaf);
+    await store.database.transact(async (tx) => tx.set(damaged, Uint8Array.of(0xc1)));
+  }
+  const failed = await matyan("archive", "aaa1", "aaa2", "--yes", "--json");
+  expect(failed.code).toBe(1);
+  expect(failed.json()).toEqual([
+    { type: "run", run: hashes[0]!, action: "archive", changed: false, error: expect.any(String) },
+    { type: "run", run: hashes[1]!, action: "archive", changed: true },
+    { type: "summary", action: "archive", runs: 2, changed: 1, failed: 1, dry_run: false },
+  ]);
+  expect((await matyan("unarchive", "aaa1", "aaa2", "--yes")).err).toContain(`run ${hashes[0]}: `);
+});
+
+test("a deleted run's files go with it", async () => {
+  const file = join(folder, "model.bin");
+  await Bun.write(file, "weights");
+  const surroundings = { cwd: folder, env: { MATYAN_DATA: server.dataDir } };
+  expect((await runMatyan(["artifacts", "log", "aaa1", file], surroundings)).code).toBe(0);
+  const blobs = join(server.dataDir, "blobs", hashes[0]!);
+  expect(readdirSync(blobs)).toEqual(["model.bin"]);
+  expect((await matyan("delete", "aaa1", "--yes")).code).toBe(0);
+  expect(existsSync(join(blobs, "model.bin"))).toBe(false);
 });
 
 test("without a terminal nothing is done unless --yes is given", async () => {

@@ -32,37 +32,35 @@ export const defineDelete = simple(
   "delete",
   "Delete runs with all their data and files. What is logged to them later is dropped.",
 );
-export const defineTag: Define = (command) => {
-  command
-    .description("Put a tag on runs. It is made if there is none of that name.")
-    .argument("<tag>", "name of the tag");
-  editing(command, "tag baseline", (tag) => ({ kind: "tag", tag }));
-};
-export const defineUntag: Define = (command) => {
-  command.description("Take a tag off runs.").argument("<tag>", "name of the tag");
-  editing(command, "untag baseline", (tag) => ({ kind: "untag", tag }));
-};
-export const defineRename: Define = (command) => {
-  command.description("Give a run another name.").argument("<name>", "the new name");
-  editing(command, "rename 'lr sweep 3'", (name) => ({ kind: "rename", name }));
-};
+export const defineTag = named(
+  "tag",
+  "tag",
+  "Put a tag on runs. It is made if there is none of that name.",
+  "baseline",
+);
+export const defineUntag = named("untag", "tag", "Take a tag off runs.", "baseline");
+export const defineRename = named("rename", "name", "Give a run another name.", "'lr sweep 3'");
 
 function simple(kind: "archive" | "unarchive" | "finish" | "delete", description: string): Define {
-  return (command) => {
-    command.description(description);
-    editing(command, kind, undefined, { kind });
-  };
+  return (command) =>
+    choosing(command.description(description), kind).action(
+      execute<[string[]], Options>((context, options, hashes) => editRuns(context, options, { kind }, hashes)),
+    );
 }
 
-function editing(
-  command: Command,
-  typed: string,
-  editOf: ((argument: string) => RunEdit) | undefined,
-  fixed?: RunEdit,
-): void {
-  const body = (context: Context, options: Options, edit: RunEdit, hashes: readonly string[]) =>
-    editRuns(context, options, edit, hashes);
-  command
+/** An edit with a name before the runs. */
+function named(kind: "tag" | "untag" | "rename", what: "tag" | "name", description: string, example: string): Define {
+  const editOf = (name: string): RunEdit => (kind === "rename" ? { kind, name } : { kind, tag: name });
+  return (command) =>
+    choosing(command.description(description).argument(`<${what}>`, `the ${what}`), `${kind} ${example}`).action(
+      execute<[string, string[]], Options>((context, options, name, hashes) =>
+        editRuns(context, options, editOf(name), hashes),
+      ),
+    );
+}
+
+function choosing(command: Command, typed: string): Command {
+  return command
     .argument("[hash...]", "runs by their hashes, or beginnings of them that no other run shares")
     .option("--query <expr>", "the runs for which this is true (see `matyan query`)")
     .option("-y, --yes", "go on without a question")
@@ -74,13 +72,6 @@ function editing(
     .addHelpText(
       "after",
       "\nWithout a terminal --yes is needed. Fails (1) when a run could not be changed; the others are.",
-    )
-    .action(
-      editOf === undefined
-        ? execute<[string[]], Options>((context, options, hashes) => body(context, options, fixed!, hashes))
-        : execute<[string, string[]], Options>((context, options, argument, hashes) =>
-            body(context, options, editOf(argument), hashes),
-          ),
     );
 }
 

@@ -47,16 +47,18 @@ test("points come as CSV with all that was logged, in pages", async () => {
   expect(last).toEndWith(`,${(points - 1) / 8}`);
 });
 
-test("JSON lines keep number kinds; a value that is no number is null or says so", async () => {
-  const { out } = await matyan("export", "--metric", "odd", "--format", "jsonl");
-  const lines = out
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-  expect(lines.map(({ run, metric, step }) => [run, metric, step])).toEqual([
-    [hashes[1], "odd", 0],
-    [hashes[0], "odd", 0],
+test("JSON lines keep number kinds, and name what JSON has no word for", async () => {
+  const { out } = await matyan("export", "--format", "jsonl", "--query", "run.name == 'run \"1\"'");
+  const lines = out.trimEnd().split("\n");
+  expect(lines).toHaveLength(4);
+  expect(lines.filter((line) => line.includes('"loss"')).map((line) => /"step":.*$/.exec(line)![0])).toEqual([
+    expect.stringMatching(/^"step":0,"epoch":2,"time":[\d.]+,"value":0\.0\}$/),
+    expect.stringMatching(/^"step":1,"epoch":2,"time":[\d.]+,"value":0\.125\}$/),
+    expect.stringMatching(/^"step":2,"epoch":2,"time":[\d.]+,"value":0\.25\}$/),
   ]);
+  const odd = lines.find((line) => line.includes('"odd"'))!;
+  expect(odd).toEndWith('"value":{"$f":"nan"}}');
+  expect((await matyan("export", "--metric", "odd")).out.trimEnd().split("\r\n")[1]).toEndWith(",NaN");
 });
 
 test("a Parquet file is read back by another reader, and no part of it stays when it fails", async () => {
@@ -102,5 +104,6 @@ test("a diff shows what differs, or all", async () => {
   expect(all.params).toContainEqual({ name: "hparams.lr", a: 0.1, b: 0.1, same: true });
   const table = await matyan("diff", "aaa1", "bbb2");
   expect(table.out).toMatch(/hparams\.layers\.width +8 +16/);
+  expect(table.out).toContain(String((points - 1) / 8));
   expect((await matyan("diff", "aaa1", "ccc")).code).toBe(1);
 });

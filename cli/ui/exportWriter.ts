@@ -10,7 +10,7 @@ import { csvRecord } from "./csv.ts";
 export const exportFormats = ["csv", "jsonl", "parquet"] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
-/** What a column holds, for formats that say so. `json` is text that holds a JSON value. */
+/** A column of the table; `text` also holds other values, as JSON. */
 export interface ExportColumn {
   readonly name: string;
   readonly type: "text" | "integer" | "float";

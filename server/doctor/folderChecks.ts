@@ -1,10 +1,10 @@
 // What doctor looks at on this machine: the data folder, its space, the server that has it, the ports, the web UI.
-import { Database, SQLiteError } from "bun:sqlite";
 import { constants, existsSync } from "node:fs";
-import { access, readFile, stat, statfs } from "node:fs/promises";
+import { access, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf } from "../../formats/error.ts";
 import type { Config, ServeSettings } from "../config.ts";
+import { isServed, readServeNote } from "../serveLock.ts";
 import { installedUi } from "../ui/install.ts";
 import { type Check, type Finding, failure, ok, skipped, warning } from "./checks.ts";
 
@@ -80,29 +80,15 @@ async function isWritable(path: string): Promise<boolean> {
 async function servers(dataDir: string): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const role of ["api", "frontier"]) {
-    if (!isLocked(join(dataDir, `serve-${role}.lock`))) continue;
-    const note = await readFile(join(dataDir, `serve-${role}.json`), "utf8").catch(() => undefined);
-    const { pid, addresses } = JSON.parse(note ?? "{}") as { pid?: number; addresses?: string[] };
+    if (!isServed(dataDir, role)) continue;
+    const note = await readServeNote(dataDir, role);
     findings.push(
-      ok(`${role}: process ${pid ?? "unknown, just starting"}${addresses ? ` at ${addresses.join(", ")}` : ""}`),
+      ok(
+        `${role}: ${note === undefined ? "a process that is starting" : `process ${note.pid} at ${note.addresses.join(", ")}`}`,
+      ),
     );
   }
   return findings.length === 0 ? [ok("none has this folder")] : findings;
-}
-
-/** Whether a server holds this lock: asked without taking it. */
-function isLocked(path: string): boolean {
-  if (!existsSync(path)) return false;
-  const lock = new Database(path, { readonly: true });
-  try {
-    lock.query("SELECT count(*) FROM sqlite_master").get();
-    return false;
-  } catch (error) {
-    if (error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY")) return true;
-    throw error;
-  } finally {
-    lock.close();
-  }
 }
 
 async function port(door: string, host: string, number: number): Promise<Finding> {
