@@ -55,7 +55,7 @@ export interface RunningServer extends AsyncDisposable {
 const requestPatience = 3_600;
 
 /** How long stopping may take in all, milliseconds: less than the 10 s after which supervisors use force. */
-export const stopMs = 8_000;
+const stopMs = 8_000;
 
 /**
  * @throws MatyanError `busy` when a port is in use or another server has the data folder, `io` or `corrupt` when the folder

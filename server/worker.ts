@@ -33,7 +33,7 @@ export interface RunningWorker {
 }
 
 /** Less than the 10 s after which supervisors use force, milliseconds. */
-export const stopWorkerMs = 8_000;
+const stopWorkerMs = 8_000;
 
 /** Between two looks at the lag, milliseconds. */
 const lagEveryMs = 5_000;

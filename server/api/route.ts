@@ -67,7 +67,7 @@ export interface Route {
   handle(request: ApiRequest): Promise<Response> | Response;
 }
 
-export const basePath = "/api/v1/rest";
+const basePath = "/api/v1/rest";
 
 /** The whole path of a route, without trailing slash. */
 export function pathOf(route: Pick<Route, "path" | "isOutside">): string {

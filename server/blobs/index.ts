@@ -122,7 +122,7 @@ export interface BlobStore {
   close(): Promise<void>;
 }
 
-export const blobEngineNames = ["folder", "s3", "gcs", "azure"] as const;
+const blobEngineNames = ["folder", "s3", "gcs", "azure"] as const;
 export type BlobEngineName = (typeof blobEngineNames)[number];
 
 /** @throws MatyanError `usage` when `key` can't name a blob. */

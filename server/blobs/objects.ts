@@ -58,7 +58,7 @@ export interface GroupFailure {
   readonly passing: boolean;
 }
 
-export const deletesPerRequest = 1_000;
+const deletesPerRequest = 1_000;
 const deleteRounds = 4;
 /** Deletes of one object each, at the same time. */
 const concurrentDeletes = 32;

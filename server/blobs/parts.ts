@@ -4,7 +4,7 @@ import type { BlobSource } from "./index.ts";
 
 const mebibyte = 1024 ** 2;
 /** Blobs smaller than it go in one request. */
-export const firstPartBytes = 8 * mebibyte;
+const firstPartBytes = 8 * mebibyte;
 
 /**
  * Bytes of part `index` (from 0): 8 MiB, and 8 MiB more after each thousand, so that the 10,000 parts which S3 takes

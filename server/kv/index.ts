@@ -99,7 +99,7 @@ export const mutationBytes = {
 } as const;
 
 /** FoundationDB's error numbers that callers may meet (public error list of the C API). */
-export const kvErrors = {
+const kvErrors = {
   1004: "the read version is too old",
   1007: "the transaction lived longer than 5 s",
   1020: "the transaction conflicts with another one",

@@ -11,7 +11,7 @@ import { after, indexKey, indexRange, lastString, leaf, runKey, runRange, type S
 import { clearOutbox, listOutbox, type OutboxEntry, putOutbox, readOutbox } from "./outbox.ts";
 
 /** What one transaction of a delete touches at most. */
-export const deleteBounds = { entries: 5_000, keys: 50_000, bytes: 8_000_000 } as const;
+const deleteBounds = { entries: 5_000, keys: 50_000, bytes: 8_000_000 } as const;
 
 /** Removes the files of a run whose data is gone, or tells who does. May be called again for the same run. */
 export type DropFiles = (hash: string) => Promise<void>;
@@ -120,7 +120,7 @@ function dataRanges(store: StoreKeys, hash: string): KeyRange[] {
 }
 
 /** Clears the first keys of a range within the bounds: reads up to the bound, then clears up to what was read. */
-export async function clearSome(
+async function clearSome(
   tx: Transaction,
   range: KeyRange,
   bounds: { readonly keys: number; readonly bytes: number },

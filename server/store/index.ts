@@ -9,7 +9,7 @@ export interface Store extends StoreKeys {
 }
 
 /** The three directories, in the order in which they are made (storage.md 1.1). */
-export const directoryPaths = {
+const directoryPaths = {
   runs: ["data", "runs"],
   indexes: ["data", "indexes"],
   system: ["system"],

@@ -6,7 +6,7 @@ import { checkKey, leaf, type StoreKeys, systemKey, systemRange } from "./keys.t
 import { loadStored, openValues } from "./largeValues.ts";
 
 /** What readers take for settings that are not stored. */
-export const projectDefaults = { name: "My project", description: "" } as const;
+const projectDefaults = { name: "My project", description: "" } as const;
 
 const pinned = "pinned_sequences";
 

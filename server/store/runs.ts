@@ -29,7 +29,7 @@ export interface NewRun {
 }
 
 /** Where the meta fields of a run hang. */
-export function metaTree(store: StoreKeys, hash: string): Tree {
+function metaTree(store: StoreKeys, hash: string): Tree {
   return { dir: store.dirs.runs, run: hash, root: [hash, "meta"], name: `the meta fields of run '${cutText(hash)}'` };
 }
 

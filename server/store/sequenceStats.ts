@@ -37,12 +37,12 @@ export function statsKey(store: StoreKeys, { hash, contextId, name }: SequenceRe
 }
 
 /** As stored: `[min, max, last_step, last]`, the first two null where no value is finite. */
-export function encodeStats({ min, max, isEmpty }: Extremes, { lastStep, last }: SequenceEnd): Uint8Array {
+function encodeStats({ min, max, isEmpty }: Extremes, { lastStep, last }: SequenceEnd): Uint8Array {
   return encodeValue([isEmpty ? null : min, isEmpty ? null : max, lastStep, last]);
 }
 
 /** The stored extremes, or undefined when they are not those of a sequence with this end: another system wrote past them. */
-export function decodeStats(bytes: Uint8Array, end: SequenceEnd): Extremes | undefined {
+function decodeStats(bytes: Uint8Array, end: SequenceEnd): Extremes | undefined {
   const value = decodeValue(bytes);
   if (!Array.isArray(value) || value.length !== 4) return undefined;
   const [min, max, lastStep, last] = value;

@@ -2,7 +2,7 @@
 import { MatyanError } from "../../formats/error.ts";
 import type { Bus, BusHeaders, BusRecord, OutgoingRecord } from "../bus/index.ts";
 
-export function deadLetterTopic(topic: string): string {
+function deadLetterTopic(topic: string): string {
   return `${topic}.dlq`;
 }
 

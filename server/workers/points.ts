@@ -70,13 +70,13 @@ export async function logRecord(run: RunWriter, message: IngestMessage, staged?:
 }
 
 /** A map as a rule. Lists of maps (several objects at one step) and others come in dumps, and readers know them. */
-export function objectValue(message: IngestMessage): Value {
+function objectValue(message: IngestMessage): Value {
   const value = message.payload.get("value");
   if (value === undefined) throw refuse(message, "value", "Field required");
   return value;
 }
 
-export function recordValue(message: IngestMessage): ValueMap {
+function recordValue(message: IngestMessage): ValueMap {
   const level = recordLevel(message);
   // The real client always says when; what others send without it happened when they sent it, more or less.
   const timestamp = readFloat(message, "timestamp") ?? message.timestamp;

@@ -1,7 +1,7 @@
 // Test support: links into the explorers. The UI keeps a page's state in its address (ui-needs.md 6).
 
 /** A page's state as the UI writes it: base64 of the escaped JSON, in letters that need no escape. */
-export function pageState(state: object): string {
+function pageState(state: object): string {
   const text = Buffer.from(encodeURI(JSON.stringify(state))).toString("base64");
   return `O-${text.replaceAll("=", "").replaceAll("+", "-").replaceAll("/", "_")}`;
 }
