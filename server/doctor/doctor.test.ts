@@ -3,9 +3,12 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { uniqueName } from "../blobs/testing/engines.ts";
+import { testSettings } from "../bus/kafka/testing.ts";
 import { Configuration, type Environment, type Role } from "../config.ts";
 import { embeddedPaths, openEmbeddedStack } from "../embedded.ts";
 import { startServed, type TestFolder, testFolder } from "../testing/served.ts";
+import { eventually, startService } from "../testing/service.ts";
 import { testService } from "../testing/services.ts";
 import { skewOf } from "./blobChecks.ts";
 import { runChecks } from "./checks.ts";
@@ -138,6 +141,36 @@ test.skipIf(kafka === undefined)("a real Kafka without our topics answers, and e
   expect(results.get("kafka")?.severity).toBe("ok");
   expect(said(results, "topics")).toContain("there is no topic 'doctor-none-a'");
 });
+
+test.skipIf(kafka === undefined || s3 === undefined)(
+  "a whole cluster with one worker has no failure: what is there, and which worker is not, is told",
+  async () => {
+    await using folder = await madeFolder();
+    const { topics } = testSettings(kafka!);
+    const settings = {
+      ...{ MATYAN_DATA: folder.path, KAFKA_BOOTSTRAP_SERVERS: kafka! },
+      ...{ KAFKA_DATA_INGESTION_TOPIC: topics.ingestion, KAFKA_CONTROL_EVENTS_TOPIC: topics.control },
+      ...{ BLOB_BACKEND_TYPE: "s3", S3_ENDPOINT: s3!, S3_BUCKET: uniqueName() },
+      ...{ S3_ACCESS_KEY: "test-key", S3_SECRET_KEY: "test-secret", METRICS_PORT: "0" },
+    };
+    const ports = ["--port", "0", "--frontier-port", "0"];
+    await using _server = await startService(["serve", ...ports], settings, folder.path);
+    await using _worker = await startService(["worker", "ingest"], settings, folder.path);
+    const results = await eventually("the worker's partitions", async () => {
+      const found = await look(settings);
+      return said(found, "workers").includes("ingestion-workers: 1 worker, 0 messages wait") ? found : undefined;
+    });
+    for (const { name, severity } of results.values()) expect([name, severity]).not.toEqual([name, "failure"]);
+    expect(said(results, "kafka")).toStartWith("ok: 1 broker, cluster ");
+    expect(said(results, "topics")).toContain(`${topics.ingestion}: 6 partitions`);
+    expect(said(results, "workers")).toContain("matyan worker control");
+    expect(said(results, "blobs")).toContain("written, read back and deleted");
+    expect(said(results, "upload URLs")).toContain("PUT, GET and DELETE went through");
+    expect(said(results, "clock")).toStartWith("ok");
+    expect(said(results, "dead letters")).toStartWith("ok: none");
+  },
+  60_000,
+);
 
 test.skipIf(s3 === undefined)("a real S3 without the bucket is a failure that names it", async () => {
   await using folder = await testFolder();

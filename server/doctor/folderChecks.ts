@@ -12,10 +12,16 @@ import { type Check, type Finding, failure, ok, skipped, warning } from "./check
 const scarceBytes = 2e9;
 const fullBytes = 100e6;
 
-export function folderChecks(config: Config, serve: ServeSettings): Check[] {
+/** `isNeeded`: whether the store or the blobs are in the folder; else there is only the web UI in it, perhaps. */
+export function folderChecks(config: Config, serve: ServeSettings, isNeeded: boolean): Check[] {
   const { dataDir } = config;
   return [
-    { name: "data folder", run: async () => [await folder(dataDir)] },
+    {
+      name: "data folder",
+      run: async () => [
+        isNeeded || existsSync(dataDir) ? await folder(dataDir) : skipped("neither store nor blobs are in one"),
+      ],
+    },
     { name: "disk space", run: async () => [await space(dataDir)] },
     { name: "server", run: async () => servers(dataDir) },
     {

@@ -76,7 +76,7 @@ async function partChecks(
   const blobs = once<BlobStore>(() => openBlobs(withoutMaking(config)), defer);
   const kafka = config.kafka === undefined ? [] : (await import("./kafkaChecks.ts")).kafkaChecks(config.kafka, defer);
   return [
-    ...(serves || usesFolder ? folderChecks(config, configuration.serve) : []),
+    ...(serves || usesFolder ? folderChecks(config, configuration.serve, usesFolder) : []),
     ...(usesStore ? storeChecks(store, now) : []),
     ...blobChecks(config, blobs),
     ...kafka,

@@ -1,6 +1,7 @@
 // What doctor looks at in Kafka: brokers, topics and partitions, how far the workers are behind, dead letters.
 import type { Admin } from "kafkajs";
-import { createClient, kafkaError } from "../bus/kafka/client.ts";
+import { openAdmin } from "../bus/kafka/admin.ts";
+import { createClient } from "../bus/kafka/client.ts";
 import type { KafkaSettings } from "../config.ts";
 import { openBus } from "../stack.ts";
 import { controlGroup } from "../workers/control/controlWorker.ts";
@@ -18,7 +19,7 @@ export function kafkaChecks(kafka: KafkaSettings, defer: (close: () => Promise<v
   const topics = [kafka.topics.ingestion, kafka.topics.control];
   let opening: Promise<Admin> | undefined;
   const open = () => {
-    opening ??= openAdmin(kafka, defer);
+    opening ??= connect(kafka, defer);
     return opening;
   };
   const onAdmin = (look: (admin: Admin) => Promise<Finding[]>) => async () => {
@@ -36,7 +37,7 @@ export function kafkaChecks(kafka: KafkaSettings, defer: (close: () => Promise<v
       name: "kafka",
       run: async () => {
         const { brokers, clusterId } = await (await open()).describeCluster();
-        return [ok(`${brokers.length} brokers, cluster ${clusterId}`)];
+        return [ok(`${counted(brokers.length, "broker")}, cluster ${clusterId}`)];
       },
     },
     { name: "topics", run: onAdmin((admin) => topicFindings(admin, topics)) },
@@ -57,15 +58,9 @@ export function kafkaChecks(kafka: KafkaSettings, defer: (close: () => Promise<v
   ];
 }
 
-async function openAdmin(kafka: KafkaSettings, defer: (close: () => Promise<void>) => void): Promise<Admin> {
+async function connect(kafka: KafkaSettings, defer: (close: () => Promise<void>) => void): Promise<Admin> {
   const client = await createClient(kafka, "matyan-doctor", () => undefined);
-  const admin = client.admin({ retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 3 } });
-  try {
-    await admin.connect();
-  } catch (error) {
-    await admin.disconnect().catch(() => undefined);
-    throw kafkaError(error, `no connection to Kafka at ${kafka.brokers.join(", ")}`);
-  }
+  const admin = await openAdmin(client, { brokers: kafka.brokers, retries: 3, maxRetryTime: 500 });
   defer(() => admin.disconnect());
   return admin;
 }
@@ -86,12 +81,16 @@ async function topicFindings(admin: Admin, topics: readonly string[]): Promise<F
     const { topics: described } = await admin.fetchTopicMetadata({ topics: [topic] });
     const partitions = described[0]?.partitions ?? [];
     const leaderless = partitions.filter(({ leader }) => leader < 0).length;
-    const text = `${topic}: ${partitions.length} partitions`;
+    const text = `${topic}: ${counted(partitions.length, "partition")}`;
     findings.push(
       leaderless > 0 ? failure(`${text}, ${leaderless} without a leader`, "Are all brokers up?") : ok(text),
     );
   }
   return findings;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 async function lag(
@@ -114,7 +113,7 @@ async function lag(
     waiting += BigInt(high) - (at < 0n ? BigInt(low) : at);
   }
   const members = described.groups[0]?.members.length ?? 0;
-  const text = `${groupId}: ${members} workers, ${waiting} messages wait`;
+  const text = `${groupId}: ${counted(members, "worker")}, ${waiting === 1n ? "1 message waits" : `${waiting} messages wait`}`;
   if (members === 0) return warning(text, `Start one: matyan worker ${worker}.`);
   return waiting > calmLag ? warning(text, "Start more workers, up to one for each partition.") : ok(text);
 }

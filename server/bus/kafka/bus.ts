@@ -3,6 +3,7 @@ import { type Admin, ConfigResourceTypes, type Kafka } from "kafkajs";
 import { MatyanError, messageOf } from "../../../formats/error.ts";
 import type { KafkaSettings } from "../../config/engines.ts";
 import type { Batch, Bus, BusRecord, ConsumeOptions, Consumer, Producer, TopicOptions } from "../index.ts";
+import { openAdmin } from "./admin.ts";
 import { createClient, kafkaError, patience } from "./client.ts";
 import { KafkaGroupMember } from "./consumer.ts";
 import type { KafkaBusOptions } from "./index.ts";
@@ -31,14 +32,13 @@ export class KafkaBus implements Bus {
 
   static async open(settings: KafkaSettings, { clientId, warn = () => undefined }: KafkaBusOptions): Promise<KafkaBus> {
     const kafka = await createClient(settings, clientId, warn);
-    const admin = kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8 } });
+    const admin = await openAdmin(kafka, { brokers: settings.brokers, retries: 8, maxRetryTime: 1_000 });
     try {
-      await admin.connect();
       const { clusterId } = await admin.describeCluster();
       return new KafkaBus(kafka, admin, clusterId, warn);
     } catch (error) {
-      await admin.disconnect().catch(() => undefined);
-      throw kafkaError(error, `no connection to Kafka at ${settings.brokers.join(", ")}`);
+      await admin.disconnect();
+      throw kafkaError(error, `Kafka at ${settings.brokers.join(", ")} does not say what cluster it is`);
     }
   }
 

@@ -1,0 +1,43 @@
+// The administrative connection to Kafka: what topics, groups and offsets there are.
+import type { Admin, Kafka } from "kafkajs";
+import { kafkaError } from "./client.ts";
+
+export interface AdminOptions {
+  readonly brokers: readonly string[];
+  readonly retries: number;
+  /** Between two attempts at most, milliseconds. */
+  readonly maxRetryTime: number;
+}
+
+/** Connected. Its calls are made one after another, however they come. @throws MatyanError `io` when no broker answers */
+export async function openAdmin(kafka: Kafka, { brokers, retries, maxRetryTime }: AdminOptions): Promise<Admin> {
+  const admin = kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime, retries } });
+  try {
+    await admin.connect();
+    return oneByOne(admin);
+  } catch (error) {
+    // The reason is on its way already; a connection that never came up needs no more.
+    await admin.disconnect().catch(() => undefined);
+    throw kafkaError(error, `no connection to Kafka at ${brokers.join(", ")}`);
+  }
+}
+
+/**
+ * kafkajs keeps the metadata of the topics that it was asked about last: calls that overlap find none for theirs ("Cannot
+ * destructure property 'partitions'"). Disconnecting waits for nothing.
+ */
+function oneByOne(admin: Admin): Admin {
+  let turn: Promise<unknown> = Promise.resolve();
+  return new Proxy(admin, {
+    get(target, name: keyof Admin) {
+      const member: unknown = target[name];
+      if (typeof member !== "function" || name === "disconnect" || name === "on" || name === "logger") return member;
+      return (...args: unknown[]) => {
+        const answer = turn.then(() => member.apply(target, args));
+        // The next call waits for this one's end; its failure is for who made it.
+        turn = answer.catch(() => undefined);
+        return answer;
+      };
+    },
+  });
+}
