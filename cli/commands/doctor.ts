@@ -2,6 +2,7 @@
 import { Configuration, processSources, type Role, roles } from "../../server/config.ts";
 import { type CheckResult, examine, type Severity } from "../../server/doctor/index.ts";
 import { type CommonOptions, type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
+import { fill } from "../ui/helpText.ts";
 import { counted } from "../ui/numbers.ts";
 import type { Style } from "../ui/style.ts";
 import { padText, safeText } from "../ui/text.ts";
@@ -43,7 +44,7 @@ async function check({ out }: Context, options: Options & CommonOptions): Promis
       findings: findings.map(({ hint, ...finding }) => ({ ...finding, hint: hint ?? null })),
     })),
   });
-  for (const result of checks) for (const line of linesOf(result, out.style, out.quiet)) out.line(line);
+  for (const result of checks) for (const line of linesOf(result, out.style, out.width, out.quiet)) out.line(line);
   const count = (grade: Severity) => checks.filter((result) => result.severity === grade).length;
   out.info(
     `${counted(checks.length, "check")}: ${counted(count("failure"), "failure")}, ${counted(count("warning"), "warning")}, ${count("skipped")} skipped`,
@@ -51,14 +52,15 @@ async function check({ out }: Context, options: Options & CommonOptions): Promis
   return severity === "failure" ? exitCodes.failed : exitCodes.done;
 }
 
-function linesOf({ name, findings }: CheckResult, style: Style, onlyTrouble: boolean): string[] {
+function linesOf({ name, findings }: CheckResult, style: Style, width: number, onlyTrouble: boolean): string[] {
+  const indent = " ".repeat(nameWidth + 10);
+  const filled = (text: string) => fill(safeText(text).split(" "), Math.max(20, width - indent.length));
   return findings
     .filter(({ severity }) => !onlyTrouble || severity === "warning" || severity === "failure")
     .flatMap(({ severity, message, hint }, i) => {
       const title = padText(i === 0 || onlyTrouble ? name : "", nameWidth);
-      const line = `${mark(severity, style)} ${title} ${safeText(message)}`;
-      const indent = " ".repeat(nameWidth + 10);
-      return hint === undefined ? [line] : [line, `${indent}${safeText(hint)}`];
+      const [first, ...more] = [...filled(message), ...(hint === undefined ? [] : filled(hint))];
+      return [`${mark(severity, style)} ${title} ${first}`, ...more.map((line) => indent + line)];
     });
 }
 

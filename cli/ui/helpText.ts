@@ -28,7 +28,8 @@ export function fillParagraphs(text: string, columns: number): string {
   return lines.join("\n");
 }
 
-function fill(words: readonly string[], columns: number): string[] {
+/** Lines of at most `columns`, broken between words; a longer word has a line of its own. */
+export function fill(words: readonly string[], columns: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of words) {

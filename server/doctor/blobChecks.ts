@@ -36,33 +36,27 @@ export function blobChecks(
   ];
 }
 
-/** Its key has no slash: it is in no run's prefix. */
+const contentType = "application/octet-stream";
+
 async function probe(blobs: BlobStore): Promise<Finding[]> {
-  await blobs.check();
-  const key = `.doctor-${randomUUID()}`;
-  const bytes = Buffer.from(key);
-  try {
-    await blobs.put(key, bytes);
-    if (!bytes.equals(await bytesOf(blobs, key)))
-      return [
-        failure(
+  return [
+    await withProbe(blobs, async (key, bytes) => {
+      await blobs.put(key, bytes);
+      if (!bytes.equals(await bytesOf(blobs, key)))
+        return failure(
           "a blob does not read back as it was written",
           "Other programs may write to this place, or its disk is bad.",
-        ),
-      ];
-  } finally {
-    await blobs.delete(key);
-  }
-  return [ok(`${blobs.engine}: written, read back and deleted in ${blobs.uriOf(key).slice(0, -key.length)}`)];
+        );
+      return ok(`${blobs.engine}: written, read back and deleted in ${blobs.uriOf(key).slice(0, -key.length)}`);
+    }),
+  ];
 }
 
 async function upload(settings: BlobSettings, blobs: BlobStore): Promise<Finding> {
-  if (blobs.presignPut === undefined || settings.engine === "folder") return skipped("the server itself takes uploads");
-  const key = `.doctor-${randomUUID()}`;
-  const bytes = Buffer.from(key);
-  const contentType = "application/octet-stream";
-  const signed: PresignedPut = await blobs.presignPut(key, { contentType, expirySeconds: 60 });
-  try {
+  const { presignPut } = blobs;
+  if (presignPut === undefined || settings.engine === "folder") return skipped("the server itself takes uploads");
+  return withProbe(blobs, async (key, bytes) => {
+    const signed: PresignedPut = await presignPut(key, { contentType, expirySeconds: 60 });
     const { origin } = new URL(signed.uploadUrl);
     const headers = { "content-type": contentType, ...signed.headers };
     const answer = await fetch(signed.uploadUrl, { method: "PUT", body: bytes, headers });
@@ -73,9 +67,28 @@ async function upload(settings: BlobSettings, blobs: BlobStore): Promise<Finding
       );
     if (!bytes.equals(await bytesOf(blobs, key))) return failure("what was uploaded does not read back");
     return ok(`PUT, GET and DELETE went through at ${origin}`);
+  });
+}
+
+/**
+ * Looks with a key that is in no run's prefix, and deletes it in the end. That it can't be deleted matters where nothing was wrong
+ * before.
+ */
+async function withProbe(
+  blobs: BlobStore,
+  look: (key: string, bytes: Buffer<ArrayBuffer>) => Promise<Finding>,
+): Promise<Finding> {
+  await blobs.check();
+  const key = `.doctor-${randomUUID()}`;
+  let finding: Finding | undefined;
+  try {
+    finding = await look(key, Buffer.from(key));
   } finally {
-    await blobs.delete(key);
+    const { failures } = await blobs.deleteMany([key]);
+    if (finding?.severity === "ok" && failures[0] !== undefined)
+      finding = failure(`the probe '${key}' can't be deleted: ${failures[0].reason}`, "Delete it by hand.");
   }
+  return finding;
 }
 
 async function bytesOf(blobs: BlobStore, key: string): Promise<Buffer> {
