@@ -1,7 +1,7 @@
 // What the object stores' engines cost beside a peer: `bun scripts/bench/blobs.ts [s3|gcs|azure] [ROUNDS]`, default s3, 3 rounds.
 // The server is the one of scripts/services/, started if it does not run. 64 MB as a stream, 1,000 objects of 10 kB, 16 at a
 // time, and their deletion, in turns with the peer in one run; a ratio over 1 means that ours is faster. The peer of S3 is boto3,
-// which the existing services use (PEER_PYTHON: a Python that has it); of the others, their SDK as its manual shows it.
+// which the existing services use (MATYAN_BENCH_PYTHON: a Python that has it); of the others, their SDK as its manual shows it.
 // `bun scripts/bench/blobs.ts memory [s3|gcs|azure|folder] [MEGABYTES]` puts and gets one large object, default 1,024 MB, and
 // says how much memory that took; for gcs start the emulator with GCS_TEST_BACKEND=filesystem.
 import { mkdtempSync, rmSync } from "node:fs";
@@ -98,7 +98,7 @@ function ours(blobs: BlobStore): Contender {
 }
 
 async function boto3(endpoint: string): Promise<Contender> {
-  const python = process.env["PEER_PYTHON"] ?? "python3";
+  const python = process.env["MATYAN_BENCH_PYTHON"] ?? "python3";
   const args = [endpoint, place, largeMegabytes, count, smallBytes].map(String);
   const child = Bun.spawn([python, join(import.meta.dir, "blobs.py"), ...args], { stdio: ["pipe", "pipe", "inherit"] });
   const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
@@ -110,7 +110,7 @@ async function boto3(endpoint: string): Promise<Contender> {
       await child.stdin.flush();
       while (!text.includes("\n")) {
         const { value, done } = await output.read();
-        if (done) throw new Error("boto3 ended: PEER_PYTHON must name a Python that has it");
+        if (done) throw new Error("boto3 ended: MATYAN_BENCH_PYTHON must name a Python that has it");
         text += value;
       }
       const end = text.indexOf("\n");
