@@ -196,6 +196,7 @@ export class KafkaPublisher implements Producer {
   #fail(taken: readonly Pending[], error: MatyanError): void {
     const failed = this.#producer;
     this.#producer = undefined;
+    // What made it fail is told to who published; it is only let go of here.
     void failed?.then((producer) => producer.disconnect()).catch(() => undefined);
     if (taken.length === 1 && isTooLarge(error.cause)) {
       settle(taken[0]!, error);

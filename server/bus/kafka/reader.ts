@@ -49,6 +49,7 @@ export async function* readTopic(
         if (range === undefined) return;
         const records = batch.messages.map(recordOf).filter(({ offset }) => offset >= range.low && offset < range.high);
         if (records.length === 0) return;
+        // A beat that fails says that the group is lost: the consumer crashes then, and that is told.
         const beat = setInterval(() => void heartbeat().catch(() => undefined), 3_000);
         await exchange.give({ topic, partition: batch.partition, records }).finally(() => clearInterval(beat));
       },
