@@ -14,6 +14,8 @@ export interface HttpOptions {
   readonly answerMs?: number;
   readonly silentMs?: number;
   readonly timing?: Timing;
+  /** Whether servers are told the time zone of this machine; true. Ours tell times of notes as dates to those who do. */
+  readonly sendsTimezone?: boolean;
 }
 
 export interface ApiCall {
@@ -70,6 +72,7 @@ export class Http {
   readonly #attempts: number;
   readonly #answerMs: number;
   readonly #silentMs: number;
+  readonly #sendsTimezone: boolean;
 
   /** @param address as `parseAddress` gives it. */
   constructor(address: string, options: HttpOptions = {}) {
@@ -79,6 +82,7 @@ export class Http {
     this.backoff = options.backoff ?? { firstMs: 250, longestMs: 5_000 };
     this.#answerMs = options.answerMs ?? 120_000;
     this.#silentMs = options.silentMs ?? 60_000;
+    this.#sendsTimezone = options.sendsTimezone ?? true;
   }
 
   /** The JSON that is answered, number kinds kept. @throws MatyanError */
@@ -130,7 +134,7 @@ export class Http {
         signal: silence.signal,
         // What `Date` means by it; queries with dates are read in the time zone of whoever asks.
         headers: {
-          "x-timezone-offset": String(new Date().getTimezoneOffset()),
+          ...(this.#sendsTimezone ? { "x-timezone-offset": String(new Date().getTimezoneOffset()) } : {}),
           ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
         ...(body === undefined ? {} : { body: compact(body) }),

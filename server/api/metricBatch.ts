@@ -1,14 +1,16 @@
 // `/runs/:run_id/metric/get-batch`: points of some metrics of one run as JSON. Sampling: rest-api.md 4.7.
 import { mapOf, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
+import type { ReadTransaction } from "../kv/index.ts";
 import { sameValue } from "../search/contexts.ts";
-import { inSnapshots } from "../search/snapshots.ts";
+import { inSnapshots, type Step } from "../search/snapshots.ts";
 import { isEmptyRange, stepsOf } from "../search/stepRange.ts";
 import { readContexts } from "../store/contexts.ts";
 import { sampleSequence } from "../store/sampling.ts";
 import type { StepRange } from "../store/sequences.ts";
 import { isMetric, readTraces, type Trace } from "../store/traces.ts";
 import { invalid } from "./errors.ts";
-import { type AskedMetric, batchPieces } from "./metricBatchStream.ts";
+import { type AskedMetric, batchPieces, detailPieces } from "./metricBatchStream.ts";
+import type { ApiRequest } from "./request.ts";
 import { json, streamOf } from "./respond.ts";
 import type { ApiContext, Route } from "./route.ts";
 import { requireRun } from "./runAccess.ts";
@@ -22,6 +24,8 @@ const mostTraces = 10_000;
 
 /** Points that an answer may have in memory; larger ones are written while they are read. */
 const heldPoints = 500_000;
+
+const noSteps: StepRange = { from: 1n, to: 0n };
 
 export function metricBatchRoutes(context: ApiContext): Route[] {
   const { store } = context;
@@ -37,6 +41,11 @@ export function metricBatchRoutes(context: ApiContext): Route[] {
       return answers;
     });
 
+  const stream = (request: ApiRequest, write: (tx: ReadTransaction) => AsyncGenerator<Step<Uint8Array>, void>) => {
+    const pieces = inSnapshots(store.database, write, { sizeOf: (piece) => piece.length });
+    return new Response(streamOf(flat(pieces), request), { headers: { "content-type": "application/json" } });
+  };
+
   return [
     {
       method: "POST",
@@ -45,10 +54,16 @@ export function metricBatchRoutes(context: ApiContext): Route[] {
       query: {
         record_range: { type: "string", description: "Steps `start:stop`, stop excluded.", default: "" },
         record_density: { type: "integer", description: "Points per metric; 0 or less for all.", default: 50 },
+        point_details: {
+          type: "boolean",
+          description: "All that is stored of every point, as `points`: rows of step, value, epoch and time.",
+          default: false,
+        },
       },
       body: wanted.schema,
       answer: {
-        description: "In the order of the request; metrics that the run does not have are left out.",
+        description:
+          "In the order of the request; metrics that the run does not have are left out. With `point_details`, `dtype` and `points` stand in place of `iters` and `values`.",
         schema: schemas.metricBatch,
       },
       errors: [404],
@@ -56,6 +71,7 @@ export function metricBatchRoutes(context: ApiContext): Route[] {
         const hash = request.param("run_id");
         const range = request.query.range("record_range");
         const density = request.query.int("record_density", 50);
+        const withDetails = request.query.bool("point_details", false);
         const asked = await readBody(request, wanted);
         if (asked.length > mostTraces) throw invalid(`List should have at most ${mostTraces} items`);
         const metrics = await store.database.snapshot(async (tx) => {
@@ -68,19 +84,16 @@ export function metricBatchRoutes(context: ApiContext): Route[] {
             const trace = findTrace(traces, contexts, name, context);
             return trace === undefined
               ? []
-              : [{ label: name, context, ref: { hash, contextId: trace.contextId, name } }];
+              : [{ label: name, context, dtype: trace.dtype, ref: { hash, contextId: trace.contextId, name } }];
           });
         });
-        if (isEmptyRange(range))
+        const isEmpty = isEmptyRange(range);
+        if (isEmpty && !withDetails)
           return json(metrics.map(({ label, context }) => mapOf({ name: label, context, iters: [], values: [] })));
-        const steps = stepsOf(range);
+        const steps = isEmpty ? noSteps : stepsOf(range);
+        if (withDetails) return stream(request, (tx) => detailPieces(tx, store, metrics, steps));
         if (density > 0 && density * metrics.length <= heldPoints) return json(await held(metrics, steps, density));
-        const pieces = inSnapshots(
-          store.database,
-          (tx) => batchPieces(tx, store, metrics, steps, density, numberOrNull),
-          { sizeOf: (piece) => piece.length },
-        );
-        return new Response(streamOf(flat(pieces), request), { headers: { "content-type": "application/json" } });
+        return stream(request, (tx) => batchPieces(tx, store, metrics, steps, density, numberOrNull));
       },
     },
   ];

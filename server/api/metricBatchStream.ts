@@ -1,6 +1,6 @@
 // The points of metrics as JSON that is written while it is read: for answers that are too large to be held.
 import { formatAnswer } from "../../formats/jsonAnswer.ts";
-import type { Value } from "../../formats/value.ts";
+import { mapOf, type Value } from "../../formats/value.ts";
 import type { ReadTransaction } from "../kv/index.ts";
 import { rest, type Step } from "../search/snapshots.ts";
 import type { Store } from "../store/index.ts";
@@ -10,10 +10,49 @@ import { bounds, type Point, readSequence, type SequenceRef, type StepRange } fr
 export interface AskedMetric {
   readonly label: Value;
   readonly context: Value;
+  readonly dtype: string;
   readonly ref: SequenceRef;
 }
 
 const pageSize = 5_000;
+
+/**
+ * `[{"name", "context", "dtype", "points": [[step, value, epoch, time], ...]}, ...]` in pieces: all that is stored of every
+ * point, for copies of runs. An epoch or time that a point lacks is null. NaN and the infinities, which JSON lacks, are text (`"NaN"`,
+ * `"Infinity"`, `"-Infinity"`); a value that is no number is null.
+ */
+export async function* detailPieces(
+  tx: ReadTransaction,
+  store: Store,
+  metrics: readonly AskedMetric[],
+  range: StepRange,
+): AsyncGenerator<Step<Uint8Array>, void> {
+  let before = "[";
+  for (const { label, context, dtype, ref } of metrics) {
+    const head = mapOf({ name: label, context, dtype });
+    yield Buffer.from(`${before}${formatAnswer(head).slice(0, -1)},"points":[`);
+    before = "]},";
+    let comma = "";
+    for await (const page of pages(tx, store, ref, range, ["epoch", "time"])) {
+      if (page === rest) {
+        yield rest;
+        continue;
+      }
+      let text = "";
+      for (const { step, value, epoch = null, time = null } of page) {
+        text += `${comma}[${step},${detailed(value)},${epoch},${time === null ? null : formatAnswer(time)}]`;
+        comma = ",";
+      }
+      yield Buffer.from(text);
+    }
+  }
+  yield Buffer.from(before === "[" ? "[]" : "]}]");
+}
+
+function detailed(value: Value): string {
+  if (typeof value === "number") return Number.isFinite(value) ? formatAnswer(value) : `"${value}"`;
+  return typeof value === "bigint" || typeof value === "boolean" ? String(value) : "null";
+}
 
 /**
  * `[{"name", "context", "iters": [...], "values": [...]}, ...]` in pieces. `density` points of each metric, spread evenly
@@ -96,11 +135,12 @@ async function* pages(
   store: Store,
   ref: SequenceRef,
   within: StepRange,
+  columns: readonly ("epoch" | "time")[] = [],
 ): AsyncGenerator<Step<readonly Point[]>, void> {
   let from = within.from;
   for (;;) {
     const page: Point[] = [];
-    const options = { ...within, ...(from === undefined ? {} : { from }), limit: pageSize, columns: [] };
+    const options = { ...within, ...(from === undefined ? {} : { from }), limit: pageSize, columns };
     for await (const batch of readSequence(tx, store, ref, options)) for (const point of batch) page.push(point);
     if (page.length > 0) yield page;
     if (page.length < pageSize) return;

@@ -291,6 +291,33 @@ describe("points of metrics", () => {
       expect(await steps(api, "sparse", all)).toEqual(sparse);
   });
 
+  test("come whole when their details are asked for: kinds of numbers, NaN, epochs and times", async () => {
+    await using api = await openTestApi();
+    await ingest(api, "r", [
+      created,
+      point("m", 0, 0.5),
+      point("m", 3, Number.NaN),
+      point("m", 7, Number.NEGATIVE_INFINITY),
+      ...Array.from({ length: 12_000 }, (_, i) => point("long", i, i)),
+    ]);
+    const traces = ["m", "unknown", "long"].map((name) => ({ name, context: {} }));
+    const details = async (query: string, asked: unknown) => {
+      const response = await api.send("POST", `${base}/runs/r/metric/get-batch?point_details=true${query}`, asked);
+      return JSON.parse(await response.text()) as { name: string; dtype: string; points: unknown[][] }[];
+    };
+    const [m, long] = await details("", traces);
+    expect(m).toMatchObject({ name: "m", context: {}, dtype: "float" });
+    expect(m!.points.map((row) => row.slice(0, 3))).toEqual([
+      [0, 0.5, null],
+      [3, "NaN", null],
+      [7, "-Infinity", null],
+    ]);
+    expect(m!.points.every(([, , , time]) => typeof time === "number")).toBe(true);
+    expect(long!.points.map(([step]) => step)).toEqual(Array.from({ length: 12_000 }, (_, i) => i));
+    const part = async (range: string) => (await details(`&record_range=${range}`, traces))[0]!.points.length;
+    expect([await part("1:7"), await part("3:"), await part("5:2")]).toEqual([1, 2, 0]);
+  });
+
   test("are written while they are read when all are asked for, steps and values of the same points", async () => {
     await using api = await openTestApi();
     const count = 12_345;
