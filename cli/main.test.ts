@@ -13,6 +13,7 @@ import { openStore, type Store } from "../server/store/index.ts";
 import { createRun, finishRun, updateMeta } from "../server/store/runs.ts";
 import { SequenceWriter } from "../server/store/sequences.ts";
 import { writeTrace } from "../server/store/traces.ts";
+import { buildCommand } from "./buildCommand.ts";
 import { commands } from "./commands/index.ts";
 import { runMatyan } from "./testing.ts";
 
@@ -156,11 +157,50 @@ test("a name in an error cannot move the cursor", async () => {
   expect(err).not.toContain("\u001b[2J");
 });
 
-test("--version prints the version alone", async () => {
+test("--version prints the version alone on its first line, and then what it was built from", async () => {
   const { code, out } = await matyan(["--version"]);
   expect(code).toBe(0);
-  expect(out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(out).toMatch(/^\d+\.\d+\.\d+\nrun from sources\nBun \d\S+, \w+-\w+\n$/);
+  const info = JSON.parse((await matyan(["--version", "--json"])).out);
+  expect(info).toEqual({
+    version: out.split("\n")[0],
+    commit: null,
+    commit_time: null,
+    bun: Bun.version,
+    platform: expect.any(String),
+  });
 });
+
+test("every example in the help of every command is one that the command line takes", async () => {
+  for (const entry of commands) {
+    const help = (await matyan([...entry.path, "--help"])).out;
+    const shown = [...help.matchAll(/^ {2}\$ (.+)$/gm)].map(([, line]) => line!);
+    for (const line of shown) {
+      // What stands behind a pipe or goes to a file is the shell's.
+      const typed = line.split(" | ").find((part) => /^(\w+=\S+ )*matyan /.test(part));
+      if (typed === undefined) throw new Error(`no command of ours in the example: ${line}`);
+      const words = shellWords(typed.replace(/^(\w+=\S+ )*matyan /, ""));
+      const path = [entry, ...commands].find(({ path: names }) => names.every((name, index) => words[index] === name));
+      if (path === undefined) throw new Error(`no such command: ${line}`);
+      const command = await buildCommand(path);
+      let ran = false;
+      command.configureOutput({ writeErr: () => undefined }).action(() => {
+        ran = true;
+      });
+      await command.parseAsync(words.slice(path.path.length), { from: "user" });
+      expect({ line, ran }).toEqual({ line, ran: true });
+    }
+  }
+});
+
+/** Splits as a shell does, without expanding anything; what goes to a file or comes from one is left out. */
+function shellWords(line: string): string[] {
+  const pieces = line.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
+  const redirect = pieces.findIndex((piece) => /^2?[<>]/.test(piece));
+  return pieces
+    .slice(0, redirect === -1 ? undefined : redirect)
+    .map((piece) => piece.replace(/'([^']*)'|"([^"]*)"/g, "$1$2"));
+}
 
 test("without a store, commands that read say so and make nothing", async () => {
   const nowhere = join(folder, "nowhere");

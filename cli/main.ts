@@ -1,12 +1,11 @@
 #!/usr/bin/env -S bun --no-env-file
 // The command line's entry: finds the command that was asked for, reads only its file, and runs it.
 import { MatyanError } from "../formats/error.ts";
-import manifest from "../package.json" with { type: "json" };
 import { processEnvironment, readTerminalSettings } from "../server/config.ts";
 import { nearestNames } from "../server/listing/nearest.ts";
 import { type CommandEntry, commands, families } from "./commands/index.ts";
 import { createOutput, type Output } from "./output.ts";
-import { addCommonOptions, commonFlags, exitCodes, reportError } from "./runtime.ts";
+import { commonFlags, exitCodes, reportError } from "./runtime.ts";
 import { familyHelp, topHelp } from "./ui/help.ts";
 import { fillParagraphs, helpColumns } from "./ui/helpText.ts";
 
@@ -25,7 +24,9 @@ async function run(argv: readonly string[], out: Output): Promise<number> {
   const [first, second] = words;
   if (first === undefined) {
     if (argv.includes("--version") || argv.includes("-V")) {
-      out.raw(`${manifest.version}\n`);
+      const { buildInfo, versionText } = await import("./version.ts");
+      if (out.json) out.record(buildInfo());
+      else out.raw(versionText(buildInfo()));
       out.flush();
       return exitCodes.done;
     }
@@ -44,22 +45,15 @@ async function run(argv: readonly string[], out: Output): Promise<number> {
 
 /** Commander is read only here: help and mistyped commands do without. */
 async function runCommand(entry: CommandEntry, args: readonly string[], out: Output): Promise<number> {
-  const [{ Command, CommanderError }, define] = await Promise.all([import("commander"), entry.load()]);
-  const name = `matyan ${entry.path.join(" ")}`;
-  const summary = entry.summary.charAt(0).toUpperCase() + entry.summary.slice(1);
+  const [{ CommanderError }, { buildCommand }] = await Promise.all([import("commander"), import("./buildCommand.ts")]);
   const columns = helpColumns(out.terminal.stdout ? out.columns : undefined);
-  const command = new Command(name)
-    .description(`${summary}.`)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => out.raw(fillParagraphs(text, columns)),
-      getOutHelpWidth: () => columns,
-      writeErr: out.rawError,
-      // The error is thrown as well, and printed like every other one.
-      outputError: () => undefined,
-    });
-  define(command);
-  addCommonOptions(command);
+  const command = (await buildCommand(entry)).configureOutput({
+    writeOut: (text) => out.raw(fillParagraphs(text, columns)),
+    getOutHelpWidth: () => columns,
+    writeErr: out.rawError,
+    // The error is thrown as well, and printed like every other one.
+    outputError: () => undefined,
+  });
   try {
     await command.parseAsync(args, { from: "user" });
   } catch (error) {
@@ -68,7 +62,9 @@ async function runCommand(entry: CommandEntry, args: readonly string[], out: Out
     if (error.exitCode === 0) return exitCodes.done;
     const [message, ...more] = error.message.replace(/^error: /, "").split("\n");
     const suggestion = more.join(" ").replace(/^\(|\)$/g, "");
-    throw new MatyanError("usage", message!, { hint: `${suggestion ? `${suggestion} ` : ""}See '${name} --help'.` });
+    throw new MatyanError("usage", message!, {
+      hint: `${suggestion ? `${suggestion} ` : ""}See '${command.name()} --help'.`,
+    });
   }
   return Number(process.exitCode ?? exitCodes.done);
 }
@@ -131,6 +127,12 @@ function arrange(argv: readonly string[]): string[] {
 async function main(argv: readonly string[]): Promise<number> {
   const out = createOutput({ json: argv.includes("--json") }, readTerminalSettings(processEnvironment()));
   try {
+    if (argv[0] === "__complete") {
+      const { complete, completionText } = await import("./completion/complete.ts");
+      out.raw(completionText(await complete(argv.slice(1))));
+      out.flush();
+      return exitCodes.done;
+    }
     return await run(arrange(argv), out);
   } catch (error) {
     return reportError(error, out, argv.includes("--debug"));

@@ -26,7 +26,13 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 test("the executable prints its version", () => {
   const manifest: { version: string } = require("../package.json");
-  expect(run("--version")).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
+  const { code, stdout, stderr } = run("--version");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const [version, origin, platform] = stdout.split("\n");
+  expect(version).toBe(manifest.version);
+  // Sources that came without git have no commit to name.
+  expect(origin).toMatch(/^(commit [0-9a-f]+(-dirty)? of \d{4}-\d{2}-\d{2}T\S+|run from sources)$/);
+  expect(platform).toContain(process.platform);
 });
 
 test("the executable converts with worker threads, verifies, restores, lists and backs up", () => {

@@ -14,6 +14,17 @@ const withoutDevtools: BunPlugin = {
 /** Files that run in threads of their own: an executable must be told of them. */
 const workers: readonly string[] = ["server/archive/tensorboard/segmentWorker.ts"];
 
+/** One word or line of git about the commit that is built; undefined where the sources came without it. */
+function git(...args: string[]): string | undefined {
+  const { exitCode, stdout } = Bun.spawnSync(["git", ...args], {
+    cwd: resolve(import.meta.dir, ".."),
+    stderr: "ignore",
+  });
+  return exitCode === 0 ? stdout.toString().trim() : undefined;
+}
+
+const commit = git("describe", "--always", "--dirty", "--abbrev=10", "--exclude=*");
+const commitTime = git("log", "-1", "--format=%cI");
 const outfile = resolve(process.argv[2] ?? "dist/matyan");
 const result = await Bun.build({
   entrypoints: ["cli/main.ts", ...workers],
@@ -22,6 +33,10 @@ const result = await Bun.build({
   minify: { whitespace: true, syntax: true },
   bytecode: true,
   format: "esm",
+  define: {
+    MATYAN_COMMIT: JSON.stringify(commit) ?? "undefined",
+    MATYAN_COMMIT_TIME: JSON.stringify(commitTime) ?? "undefined",
+  },
   plugins: [withoutDevtools],
 });
 for (const log of result.logs) console.error(log);

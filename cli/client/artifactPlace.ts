@@ -2,8 +2,8 @@
 import { MatyanError } from "../../formats/error.ts";
 import { ArtifactWriter, type ListedArtifact, listArtifacts, readArtifact } from "../../server/artifacts.ts";
 import type { Config } from "../../server/config.ts";
+import { findRun } from "../../server/listing/findRun.ts";
 import { openStack } from "../../server/stack.ts";
-import { resolveHash } from "../../server/store/runs.ts";
 import { parseAddress } from "./address.ts";
 import type { ArtifactFile } from "./artifactFiles.ts";
 import { contentTypeOf } from "./contentType.ts";
@@ -46,7 +46,7 @@ export async function openArtifactPlace(run: string, options: PlaceOptions): Pro
 async function openLocal(run: string, { config, access, signal }: PlaceOptions): Promise<ArtifactPlace> {
   await using undo = new AsyncDisposableStack();
   const stack = undo.use(await openStack(config, { missing: "fail", access }));
-  const hash = await resolveHash(stack.store, run);
+  const hash = await findRun(stack.store, run);
   const writer = undo.use(new ArtifactWriter(stack, hash));
   const resources = undo.move();
   return {

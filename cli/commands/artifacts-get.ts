@@ -26,7 +26,7 @@ export const define: Define = (command) => {
   command
     .description("Write artifacts of a run to files.")
     .argument("<run>", "the run's hash; without --url a beginning that no other run shares will do")
-    .argument("[path...]", "paths of artifacts, or what comes before a slash in them")
+    .argument("[artifact...]", "paths of artifacts, or what comes before a slash in them")
     .option("--out <dir>", "the folder to write to", ".")
     .addOption(
       new Option("--existing <what>", "what to do about files that are there")

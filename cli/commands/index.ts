@@ -330,4 +330,11 @@ export const commands: readonly CommandEntry[] = [
     group: "Look under the hood",
     load: async () => (await import("./config.ts")).define,
   },
+  {
+    path: ["completion"],
+    usage: "SHELL",
+    summary: "print what makes a shell complete commands, options and names of runs",
+    group: "Set it up",
+    load: async () => (await import("./completion.ts")).define,
+  },
 ];

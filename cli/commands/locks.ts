@@ -28,7 +28,7 @@ export const defineList: Define = (command) => {
 
 export const defineRelease: Define = (command) => {
   command
-    .argument("<name>", "the lock, as `matyan locks ls` names it")
+    .argument("<lock>", "the lock, as `matyan locks ls` names it")
     .addHelpText(
       "after",
       "\nA job of ours that still runs stops before its next write. One of the Python services does not notice: stop it first.",

@@ -1,7 +1,7 @@
 // `matyan reindex`: compares the indexes with the runs, and repairs them in place.
 import { MatyanError } from "../../formats/error.ts";
 import { reindex } from "../../server/jobs/reindexJob.ts";
-import { resolveHash } from "../../server/store/listing.ts";
+import { findRun } from "../../server/listing/findRun.ts";
 import { type Define, examples, execute, exitCodes } from "../runtime.ts";
 import { counted } from "../ui/numbers.ts";
 import { safeText } from "../ui/text.ts";
@@ -43,7 +43,7 @@ export const define: Define = (command) => {
           const runs =
             options.runs === undefined
               ? undefined
-              : await Promise.all(options.runs.map((prefix) => resolveHash(job.store, prefix)));
+              : await Promise.all(options.runs.map((prefix) => findRun(job.store, prefix)));
           return reindex(job.store, job.blobs, {
             ...{ check, purgeGhosts, now: job.now, progress, signal: job.signal },
             ...(runs === undefined ? {} : { runs }),

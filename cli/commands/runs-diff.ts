@@ -3,11 +3,11 @@ import { MatyanError } from "../../formats/error.ts";
 import { formatJson } from "../../formats/json.ts";
 import type { Value } from "../../formats/value.ts";
 import { type DiffLine, diffRuns } from "../../server/listing/diff.ts";
+import { findRun } from "../../server/listing/findRun.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { shortHashes } from "../../server/listing/shortHash.ts";
 import { type RunSummary, readSummary } from "../../server/listing/summary.ts";
 import type { Store } from "../../server/store/index.ts";
-import { resolveHash } from "../../server/store/runs.ts";
 import { Stored } from "../json.ts";
 import type { Output } from "../output.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
@@ -57,7 +57,7 @@ async function printDiff({ out }: Context, options: Options, store: Store, a: st
 }
 
 async function readRun(store: Store, prefix: string): Promise<RunSummary> {
-  const hash = await resolveHash(store, prefix);
+  const hash = await findRun(store, prefix);
   const run = await store.database.snapshot((tx) => readSummary(tx, store, hash, { attrs: true }));
   if (run === undefined) throw new MatyanError("not_found", `run '${hash}' has been deleted meanwhile`);
   return run;

@@ -1,12 +1,12 @@
 // `matyan runs archive|unarchive|finish|delete|tag|untag|rename`: changes of runs, looked at before they are made.
 import type { Command } from "commander";
 import { MatyanError, messageOf } from "../../formats/error.ts";
+import { findRun } from "../../server/listing/findRun.ts";
 import { selectRuns } from "../../server/listing/select.ts";
 import { type RunSummary, readSummary } from "../../server/listing/summary.ts";
 import { checkEdit, editRun, type RunEdit } from "../../server/runEdits.ts";
 import { openStack, type Stack } from "../../server/stack.ts";
 import type { Store } from "../../server/store/index.ts";
-import { resolveHash } from "../../server/store/runs.ts";
 import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
 import { confirm } from "../ui/confirm.ts";
 import { counted } from "../ui/numbers.ts";
@@ -156,7 +156,7 @@ async function choose(
   signal: AbortSignal,
 ): Promise<string[]> {
   const chosen = new Set<string>();
-  for (const prefix of typed) chosen.add(await resolveHash(store, prefix));
+  for (const prefix of typed) chosen.add(await findRun(store, prefix));
   if (query === undefined) return [...chosen];
   for await (const hashes of selectRuns(store, { query: prepareTyped(query, "run"), sort: [] }, signal))
     for (const hash of hashes) {

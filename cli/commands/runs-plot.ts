@@ -1,11 +1,11 @@
 // `matyan runs plot`: a metric of one or more runs as a line chart in the terminal, or its points as JSON lines.
 import { MatyanError } from "../../formats/error.ts";
 import { contextText, parseContextTerm } from "../../server/listing/contextText.ts";
+import { findRun } from "../../server/listing/findRun.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { readSeries, type Series, type XAxis } from "../../server/listing/series.ts";
 import { shortHashes } from "../../server/listing/shortHash.ts";
 import type { Store } from "../../server/store/index.ts";
-import { resolveHash } from "../../server/store/runs.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { drawChart, smallestChart } from "../ui/chart.ts";
 import { shortNumber } from "../ui/numbers.ts";
@@ -68,7 +68,7 @@ export const define: Define = (command) => {
 async function plot({ out, signal }: Context, options: Options, store: Store, prefixes: string[]): Promise<void> {
   const hashes = new Set<string>();
   const terms = (options.context ?? []).map(parseContextTerm);
-  for (const prefix of prefixes) hashes.add(await resolveHash(store, prefix));
+  for (const prefix of prefixes) hashes.add(await findRun(store, prefix));
   const request = {
     hashes: [...hashes],
     metric: options.metric,

@@ -1,11 +1,11 @@
 // `matyan runs show`: one run on a page, or as one JSON object.
 import { MatyanError } from "../../formats/error.ts";
+import { findRun } from "../../server/listing/findRun.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { readSpark } from "../../server/listing/series.ts";
 import { type RunSummary, readSummary } from "../../server/listing/summary.ts";
 import { artifactsName, artifactsOf } from "../../server/store/artifactEntries.ts";
 import type { Store } from "../../server/store/index.ts";
-import { resolveHash } from "../../server/store/runs.ts";
 import { bounds } from "../../server/store/sequences.ts";
 import { isMetric } from "../../server/store/traces.ts";
 import { Stored } from "../json.ts";
@@ -37,7 +37,7 @@ export const define: Define = (command) => {
 };
 
 async function showRun({ out, signal }: Context, options: Options, store: Store, prefix: string): Promise<void> {
-  const hash = await resolveHash(store, prefix);
+  const hash = await findRun(store, prefix);
   const run = await store.database.snapshot((tx) => readSummary(tx, store, hash, { attrs: true }));
   if (run === undefined) throw new MatyanError("not_found", `run '${hash}' has been deleted meanwhile`);
   const rows: SequenceRow[] = [];

@@ -1,8 +1,9 @@
 // Which runs a backup holds, and in which order.
 import { toNumber } from "../../formats/value.ts";
+import { findRun } from "../listing/findRun.ts";
 import { checkNames } from "../listing/select.ts";
 import type { Store } from "../store/index.ts";
-import { listRuns, readMeta, resolveHash } from "../store/runs.ts";
+import { listRuns, readMeta } from "../store/runs.ts";
 
 export interface RunFilters {
   /** Hashes or unique beginnings of them. */
@@ -32,7 +33,7 @@ export async function runsToBackUp(store: Store, filters: RunFilters): Promise<s
 
 async function resolveAll(store: Store, prefixes: readonly string[]): Promise<Set<string>> {
   const hashes = new Set<string>();
-  for (const prefix of prefixes) hashes.add(await resolveHash(store, prefix));
+  for (const prefix of prefixes) hashes.add(await findRun(store, prefix));
   return hashes;
 }
 

@@ -31,7 +31,7 @@ export interface SortKey {
   readonly descending: boolean;
 }
 
-const sortNames = ["created", "name", "duration", "experiment"] as const;
+export const sortNames = ["created", "name", "duration", "experiment"] as const;
 
 /** `-created`, `name`, `metric:loss`; a leading minus means descending. @throws MatyanError `usage` naming what there is. */
 export function parseSortKey(text: string): SortKey {

@@ -148,30 +148,33 @@ async function matchRuns(
 
 const candidateLimit = 6;
 
+/** The first `limit` runs whose hash starts with `prefix`, in byte order: the run of that very hash before all others. */
+export async function runsByPrefix(store: Store, prefix: string, limit: number): Promise<string[]> {
+  const packed = packKey(store.dirs.runs, [prefix]);
+  // Without its end mark the packed text is a prefix of all texts that begin so.
+  const { end } = prefixRange(packed.subarray(0, -1));
+  const found: string[] = [];
+  for (let begin: Uint8Array | undefined = packed; begin !== undefined && found.length < limit; ) {
+    const page: Page = await nextHashes(store, { begin, end }, limit);
+    found.push(...page.hashes.filter(({ exists }) => exists).map(({ hash }) => hash));
+    begin = page.next;
+  }
+  return found.slice(0, limit);
+}
+
 /**
  * The run whose hash is `prefix`, or the only one whose hash starts with it. One seek per candidate.
  * @throws MatyanError `not_found`; `conflict` naming candidates when several runs match; `usage` for an empty prefix.
  */
 export async function resolveHash(store: Store, prefix: string): Promise<string> {
   if (prefix === "") throw new MatyanError("usage", "an empty run hash names no run");
-  const packed = packKey(store.dirs.runs, [prefix]);
-  // Without its end mark the packed text is a prefix of all texts that begin so.
-  const { end } = prefixRange(packed.subarray(0, -1));
-  const candidates: string[] = [];
-  for (let begin = packed; candidates.length < candidateLimit; ) {
-    const page = await nextHashes(store, { begin, end }, candidateLimit);
-    for (const { hash, exists } of page.hashes) {
-      if (exists && hash === prefix) return hash;
-      if (exists) candidates.push(hash);
-    }
-    if (page.next === undefined) break;
-    begin = page.next;
-  }
-  if (candidates.length === 1) return candidates[0]!;
-  if (candidates.length === 0)
+  const candidates = await runsByPrefix(store, prefix, candidateLimit);
+  const [first] = candidates;
+  if (first === undefined)
     throw new MatyanError("not_found", `no run's hash starts with '${prefix}'`, {
       hint: "`matyan runs ls` lists the runs.",
     });
+  if (first === prefix || candidates.length === 1) return first;
   const shown = candidates.slice(0, candidateLimit - 1).join(", ");
   const more = candidates.length >= candidateLimit ? ", ..." : "";
   throw new MatyanError("conflict", `several runs start with '${prefix}': ${shown}${more}`, {
