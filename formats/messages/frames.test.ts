@@ -96,6 +96,21 @@ test("the client's time is kept wherever it is sent, and its forms are one", () 
   );
 });
 
+test("what the models don't know is taken where it can be used, and refuses nothing", () => {
+  const payloadOf = (text: string) => {
+    const item = only(text);
+    if (!item.ok) throw new Error(item.error);
+    return compact(item.message.payload);
+  };
+  const create = '"type":"create_run","client_datetime":"2025-06-01T10:00:00+00:00"';
+  const created = '"client_datetime":"2025-06-01T10:00:00+00:00","force_resume":false';
+  expect(payloadOf(`{${create},"created_at":1500000000.1}`)).toBe(`{${created},"created_at":1500000000.1}`);
+  expect(payloadOf(`{${create},"created_at":"long ago"}`)).toBe(`{${created}}`);
+  const record = '"message":"m","level":20,"timestamp":1.5';
+  expect(payloadOf(`{"type":"log_record",${record},"step":3}`)).toBe(`{${record},"step":3}`);
+  expect(payloadOf(`{"type":"log_record",${record},"step":{}}`)).toBe(`{${record}}`);
+});
+
 test("a blob is named by s3_key or blob_key", () => {
   for (const [members, key] of [
     ['"s3_key":"r/a"', "r/a"],

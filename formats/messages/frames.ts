@@ -32,11 +32,18 @@ const may = (name: string, kind: FieldKind, more: Partial<Field> = {}): Field =>
   ...more,
 });
 
-/** The members of each type in the order of the payload (pipeline.md 1.5), with `client_datetime` kept for all that send it. */
+/**
+ * The members of each type in the order of the payload (pipeline.md 1.5), with `client_datetime` kept for all that send it.
+ * What the existing models don't know is in `messageExtensions` and never refused.
+ */
 const shapes = new Map<string, readonly Field[]>([
   [
     "create_run",
-    [must("client_datetime", "moment"), may("force_resume", "bool", { nullable: false, fallback: false })],
+    [
+      must("client_datetime", "moment"),
+      may("force_resume", "bool", { nullable: false, fallback: false }),
+      may("created_at", "float", { dropNull: true, lenient: true }),
+    ],
   ],
   [
     "log_metric",
@@ -75,7 +82,10 @@ const shapes = new Map<string, readonly Field[]>([
       may("client_datetime", "moment", { dropNull: true }),
     ],
   ],
-  ["log_terminal_line", [must("line", "text"), must("step", "int")]],
+  [
+    "log_terminal_line",
+    [must("line", "text"), must("step", "int"), may("client_datetime", "moment", { dropNull: true, lenient: true })],
+  ],
   [
     "log_record",
     [
@@ -84,6 +94,8 @@ const shapes = new Map<string, readonly Field[]>([
       must("timestamp", "float"),
       may("logger_info", "list", { dropNull: true }),
       may("extra_args", "map", { dropNull: true }),
+      may("step", "int", { dropNull: true, lenient: true }),
+      may("client_datetime", "moment", { dropNull: true, lenient: true }),
     ],
   ],
   [
@@ -95,6 +107,20 @@ const shapes = new Map<string, readonly Field[]>([
     ],
   ],
 ]);
+
+/**
+ * Members beyond those of the existing system, which ignores them: what a run that moves from one server to another would
+ * lose without them. Servers name them in `GET /version`, so that a sender knows what arrives.
+ */
+export const messageExtensions = [
+  "create_run.created_at",
+  "finish_run.client_datetime",
+  "log_custom_object.client_datetime",
+  "log_metric.client_datetime",
+  "log_record.client_datetime",
+  "log_record.step",
+  "log_terminal_line.client_datetime",
+] as const;
 
 const unionName =
   "tagged-union[CreateRunWsRequest,LogMetricWsRequest,LogHParamsWsRequest,FinishRunWsRequest,SetRunPropertyWsRequest," +

@@ -37,7 +37,40 @@ const counts = { num_runs: integer, num_archived_runs: integer, num_active_runs:
 const activityMap: JsonSchema = { type: "object", additionalProperties: integer };
 const sequence = record({ name: text, context: dictionary });
 
+const totals = orNone({ points: integer, messages: integer });
+
+/** As `record`, with members that may be absent. */
+function orNone(properties: { readonly [name: string]: SchemaPart }): JsonSchema {
+  return { type: "object", properties };
+}
+
 export const schemas = {
+  liveFigures: {
+    ...orNone({
+      at: number,
+      received: totals,
+      applied: totals,
+      queue: record({ messages: integer, bytes: number }),
+      lag: record({ messages: integer }),
+      letters: record({ open: integer, more: flag }),
+      store: record({ bytes: integer }),
+      blobs: record({ files: integer, bytes: integer, whole: flag, at: number }),
+      runs: record({ active: integer, more: flag }),
+      connections: record({ open: integer }),
+      memory: record({ bytes: integer }),
+      slow: record({
+        seconds: number,
+        queries: list(record({ at: number, seconds: number, route: text, text })),
+      }),
+      errors: record({
+        seconds: number,
+        count: integer,
+        recent: list(record({ at: number, where: text, text })),
+      }),
+      missing: { type: "object", additionalProperties: text },
+    }),
+    required: ["at", "missing"],
+  } satisfies JsonSchema,
   list,
   any,
   status: record({ status: text }),
@@ -136,7 +169,7 @@ export const schemas = {
   metricBatch: list(record({ name: text, context: dictionary, iters: list(integer), values: list(orNull(number)) })),
   tagAttached: record({ id: text, tag_id: text, status: text }),
   tagDetached: record({ id: text, removed: flag, status: text }),
-  version: record({ version: text, component: text, fdb_api_version: integer }),
+  version: record({ version: text, component: text, fdb_api_version: integer, message_extensions: list(text) }),
   live: record({ status: text }),
   readiness: record({ status: text, checks: dictionary }),
 };

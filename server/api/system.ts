@@ -1,4 +1,5 @@
 // What is not of runs: version, health, metrics and the description of the API. rest-api.md 1.11, 5.
+import { messageExtensions } from "../../formats/messages/frames.ts";
 import { mapOf } from "../../formats/value.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { createReadiness } from "../health.ts";
@@ -15,9 +16,24 @@ export function systemRoutes(context: ApiContext, routes: () => readonly Route[]
     {
       method: "GET",
       path: "/version",
-      summary: "The version of the server",
+      summary: "The version of the server, and what its messages carry beyond those of the existing one",
       answer: { description: "The version.", schema: schemas.version },
-      handle: () => json(mapOf({ version: manifest.version, component: "backend", fdb_api_version: 730n })),
+      handle: () =>
+        json(
+          mapOf({
+            version: manifest.version,
+            component: "backend",
+            fdb_api_version: 730n,
+            message_extensions: [...messageExtensions],
+          }),
+        ),
+    },
+    {
+      method: "GET",
+      path: "/system/live",
+      summary: "What the server does at this moment, as `matyan top` shows it",
+      answer: { description: "The figures that are known.", schema: schemas.liveFigures },
+      handle: async () => jsonText(JSON.stringify((await context.live?.()) ?? { at: context.now(), missing: {} })),
     },
     {
       method: "GET",

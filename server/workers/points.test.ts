@@ -17,6 +17,21 @@ test("points carry the client's time where it is given, else the message's", asy
   ]);
 });
 
+test("lines and records take a time and a step that they are sent with, and repetitions change nothing", async () => {
+  const at = "2025-06-01T10:00:00.250000+00:00";
+  const line = messageOf("log_terminal_line", `{"line":"a","step":7,"client_datetime":"${at}"}`);
+  const record = messageOf(
+    "log_record",
+    `{"message":"m","level":20,"timestamp":1.5,"step":9,"client_datetime":"${at}"}`,
+  );
+  await apply(create(), line, record);
+  const before = await contentsOf(store);
+  await apply(line, record);
+  expect(await contentsOf(store)).toEqual(before);
+  expect(await points("logs")).toEqual([{ step: 7n, value: "a", time: start + 0.25 }]);
+  expect(await points("__log_records")).toMatchObject([{ step: 9n, time: start + 0.25 }]);
+});
+
 test("NaN and infinities are stored as such; null keeps the trace's value", async () => {
   await apply(create(), metric("0.5", 0), metric("null", 1));
   expect(await trace()).toMatchObject({ last: 0.5, lastStep: 1n });

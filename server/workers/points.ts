@@ -51,9 +51,10 @@ export async function logTerminalLine(run: RunWriter, message: IngestMessage, st
   const step = readInteger(message, "step");
   if (step === undefined) throw refuse(message, "step", "Field required");
   const buffer = await run.sequence(terminalSequence, 0, undefined);
+  const time = clientTime(message);
   await buffer.add(run.tx, {
     ...{ step, value: staged ?? line, epoch: undefined, dtype: "logs", last: 0 },
-    ...{ time: message.timestamp, isClientTime: false },
+    ...{ time: time ?? message.timestamp, isClientTime: time !== undefined },
   });
 }
 
@@ -61,11 +62,14 @@ export async function logRecord(run: RunWriter, message: IngestMessage, staged?:
   const value = recordValue(message);
   const buffer = await run.sequence(recordSequence, 0, undefined);
   // The record's own time is in its value, so the value alone tells a record from another.
-  const step = staged ? await stagedStep(run, message, buffer) : await newStep(run, message, buffer, [value], 0);
+  const step = staged
+    ? await stagedStep(run, message, buffer)
+    : (readInteger(message, "step") ?? (await newStep(run, message, buffer, [value], 0)));
   if (step === undefined) return;
+  const time = clientTime(message);
   await buffer.add(run.tx, {
     ...{ step, value: staged ?? value, epoch: undefined, dtype: "log_records", last: 0 },
-    ...{ time: message.timestamp, isClientTime: false },
+    ...{ time: time ?? message.timestamp, isClientTime: time !== undefined },
   });
 }
 
@@ -141,7 +145,7 @@ export async function reserveStep(run: RunWriter, message: IngestMessage): Promi
     : isLine
       ? await run.sequence(terminalSequence, 0, undefined)
       : await sequenceOf(run, message, requireText(message, "name"));
-  const given = isRecord ? undefined : readInteger(message, "step");
+  const given = readInteger(message, "step");
   if (given !== undefined) return { buffer, step: BigInt(given), value };
   const identity = reservedIdentity(message, value);
   const remembered = await rememberedStep(run.tx, run.store, buffer.ref, identity);
@@ -163,7 +167,7 @@ function reservedIdentity(message: IngestMessage, value: Value): Uint8Array {
 }
 
 async function stagedStep(run: RunWriter, message: IngestMessage, buffer: SequenceBuffer): Promise<Step | undefined> {
-  const given = message.type === "log_record" ? undefined : readInteger(message, "step");
+  const given = readInteger(message, "step");
   if (given !== undefined) return given;
   const value = message.type === "log_record" ? recordValue(message) : objectValue(message);
   return rememberedStep(run.tx, run.store, buffer.ref, reservedIdentity(message, value));

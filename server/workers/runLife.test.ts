@@ -16,6 +16,18 @@ test("a run is created at the time of its message, and creating it again changes
   expect(await meta()).toMatchObject({ name: "mine", created_at: start + 0.5, client_start_ts: start, active: true });
 });
 
+test("a run that moved here keeps the age that its creation names, to the last digit", async () => {
+  const born = 1_500_000_000.730_663_1;
+  const moved = messageOf("create_run", `{"client_datetime":"2017-07-14T02:40:00+00:00","created_at":${born}}`);
+  await apply(moved, messageOf("finish_run", '{"client_datetime":"2017-07-14T02:41:00+00:00"}'));
+  expect(await meta()).toMatchObject({ created_at: born, duration: 60, finalized_at: born + 60 });
+  const before = await contentsOf(store);
+  await apply(moved);
+  expect(await contentsOf(store)).toEqual(before);
+  await apply(create(0, { now: start + 900 }));
+  expect(await meta()).toMatchObject({ created_at: born });
+});
+
 test("a finish takes the client's time, so that the duration is the run's own", async () => {
   await apply(create(0, { now: start + 5 }), finish(300, start + 330));
   expect(await meta()).toMatchObject({ active: false, duration: 300, finalized_at: start + 305 });

@@ -13,7 +13,7 @@ import {
   noteNaming,
 } from "../store/entities.ts";
 import { createRun, finishRun, missingRun, readMeta, resumeRun, updateMeta } from "../store/runs.ts";
-import { clientTime, readBoolean, readText, refuse, requireText } from "./payload.ts";
+import { clientTime, readBoolean, readFloat, readText, refuse, requireText } from "./payload.ts";
 import type { RunWriter } from "./runWriter.ts";
 
 /**
@@ -26,7 +26,10 @@ export async function createRunOf(run: RunWriter, message: IngestMessage): Promi
   const resumes = readBoolean(message, "force_resume") ?? false;
   const start = clientTime(message);
   const before = await firstStart(tx, store, hash);
-  if (await createRun(tx, store, hash, { createdAt: now, clientStart: start ?? null })) {
+  // A run that moves here from another server keeps its age.
+  const age = readFloat(message, "created_at");
+  const createdAt = age !== undefined && Number.isFinite(age) ? age : now;
+  if (await createRun(tx, store, hash, { createdAt, clientStart: start ?? null })) {
     await rememberSession(tx, store, hash, "start", start ?? now);
     return;
   }
