@@ -1,6 +1,6 @@
 // The executable that scripts/build makes does the whole job with nothing beside it.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -44,4 +44,8 @@ test("the executable converts with worker threads, verifies, restores, lists and
   expect(listed).toHaveLength(20);
   expect(run("backup", "saved").code).toBe(0);
   expect(run("verify", "saved").code).toBe(0);
+});
+
+test("the manual stands beside the executable", () => {
+  expect(readFileSync(join(folder, "bin/man/man1/matyan-runs-ls.1"), "utf8")).toContain("list runs with their metrics");
 });

@@ -1,5 +1,5 @@
-// Compiles the command line to one executable. Usage: bun scripts/build.ts [OUTFILE]
-import { resolve } from "node:path";
+// Compiles the command line to one executable, and writes its manual beside it. Usage: bun scripts/build.ts [OUTFILE]
+import { dirname, join, resolve } from "node:path";
 import type { BunPlugin } from "bun";
 
 /** Ink asks for its debugger only when DEV is set; an executable has no place to load it from. */
@@ -41,3 +41,7 @@ const result = await Bun.build({
 });
 for (const log of result.logs) console.error(log);
 console.log(outfile);
+// The manual is the executable's own.
+const pages = Bun.spawnSync([outfile, "man", "--out", join(dirname(outfile), "man")], { stderr: "inherit" });
+if (pages.exitCode !== 0) process.exit(1);
+console.log(pages.stdout.toString().trim());

@@ -128,6 +128,13 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./runs-show.ts")).define,
   },
   {
+    path: ["runs", "tail"],
+    usage: "HASH",
+    summary: "follow the log lines and metrics of a run",
+    group: "Look at runs",
+    load: async () => (await import("./runs-tail.ts")).define,
+  },
+  {
     path: ["runs", "plot"],
     usage: "HASH... --metric NAME",
     summary: "draw a metric of one or more runs",
@@ -336,5 +343,12 @@ export const commands: readonly CommandEntry[] = [
     summary: "print what makes a shell complete commands, options and names of runs",
     group: "Set it up",
     load: async () => (await import("./completion.ts")).define,
+  },
+  {
+    path: ["man"],
+    usage: "[COMMAND]",
+    summary: "print a page of the manual, or write them all",
+    group: "Set it up",
+    load: async () => (await import("./man.ts")).define,
   },
 ];
