@@ -3,15 +3,22 @@ import { type IngestType, ingestTypes } from "../formats/messages/index.ts";
 import type { Registry } from "./api/prometheus.ts";
 import type { BusEvents } from "./clusterEvents.ts";
 import type { Frontier, FrontierMetrics } from "./frontier/index.ts";
+import type { LiveWatch } from "./live/watch.ts";
 import type { ApplyLoop } from "./workers/apply.ts";
 
 const durations = [1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
 
-export function frontierMetrics(registry: Registry): FrontierMetrics {
+/** `watch` is told of messages and refusals too. */
+export function frontierMetrics(registry: Registry, watch: LiveWatch): FrontierMetrics {
   const known = new Set<string>(ingestTypes satisfies readonly IngestType[]);
   let active = 0;
   registry.gauge("matyan_ws_connections_active", "Open WebSocket connections.", () => active);
   const messages = registry.counter("matyan_ws_messages_total", "Valid messages by type.", ["message_type"]);
+  registry.readCounter(
+    "matyan_ws_points_total",
+    "Values of metrics and objects among them.",
+    () => watch.received.points,
+  );
   const seconds = registry.histogram(
     "matyan_ws_connection_duration_seconds",
     "How long connections lasted.",
@@ -26,8 +33,14 @@ export function frontierMetrics(registry: Registry): FrontierMetrics {
       active--;
       seconds.observe([], lasted);
     },
-    message: (type) => messages.add([known.has(type) ? type : "other"]),
-    refused: () => refused.add([]),
+    message: (type) => {
+      messages.add([known.has(type) ? type : "other"]);
+      watch.message(type);
+    },
+    refused: (reason) => {
+      refused.add([]);
+      watch.error("frontier", reason);
+    },
   };
 }
 
@@ -56,6 +69,7 @@ export function addReadings(
     () => loop.stats.lastCommitMs / 1_000,
   );
   counter("apply_messages_applied_total", "Messages stored.", () => loop.stats.applied);
+  counter("apply_points_total", "Values of metrics and objects stored.", () => loop.stats.points);
   counter("apply_messages_refused_total", "Messages refused.", () => loop.stats.refused);
   counter("apply_messages_dropped_total", "Messages for deleted runs.", () => loop.stats.dropped);
   counter("apply_rounds_failed_total", "Rounds that the store failed on.", () => loop.stats.failed);

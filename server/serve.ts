@@ -12,6 +12,10 @@ import { apiDoor, frontierDoor } from "./doors.ts";
 import { Frontier } from "./frontier/index.ts";
 import { createReadiness } from "./health.ts";
 import { type Listener, type ListenOptions, listen } from "./listen.ts";
+import { type Engines, enginesOf, reasonFor } from "./live/enginesOf.ts";
+import type { LiveFigures } from "./live/figures.ts";
+import { measure } from "./live/measure.ts";
+import { LiveWatch } from "./live/watch.ts";
 import { addReadings, frontierMetrics } from "./processMetrics.ts";
 import { openServeParts, type Role, type ServeParts } from "./serveParts.ts";
 import { resumeUnfinished } from "./store/entities.ts";
@@ -95,6 +99,8 @@ class ServerProcess {
   readonly #parts: ServeParts;
   readonly #frontier: Frontier;
   readonly #metrics: ApiMetrics;
+  readonly #watch: LiveWatch;
+  readonly #engines: Engines;
   readonly #warn: (text: string) => void;
   readonly #now: () => number;
   readonly #listeners: Listener[] = [];
@@ -112,8 +118,10 @@ class ServerProcess {
     const uploads = { store, blobs, secret, uploadOrigin, presignExpirySeconds, maxUploadBytes };
     this.#metrics = new ApiMetrics({ isCounting: config.metricsEnabled });
     const { registry } = this.#metrics;
-    this.#frontier = new Frontier({ ingest, now, warn, metrics: frontierMetrics(registry), ...uploads });
+    this.#watch = new LiveWatch(now);
+    this.#frontier = new Frontier({ ingest, now, warn, metrics: frontierMetrics(registry, this.#watch), ...uploads });
     addReadings(registry, this.#frontier, { loop, events });
+    this.#engines = enginesOf(config, { store, blobs }, now);
   }
 
   async open(): Promise<void> {
@@ -147,6 +155,7 @@ class ServerProcess {
       this.#warn("not all that was taken is stored: its senders were not told so, and will send it again");
     await this.closeListeners();
     await this.#background;
+    await within(this.#engines.close(), 500);
   }
 
   async closeListeners(): Promise<void> {
@@ -166,10 +175,36 @@ class ServerProcess {
       metrics: this.#metrics,
       bucketUri: (key) => (key === "" ? "" : blobs.uriOf(key)),
       ready,
+      watch: this.#watch,
+      live: () => this.#measure(),
       ...(events && { events }),
       ...(log && { log }),
     };
     return createApi(context, streamRoutes(context));
+  }
+
+  #measure(): Promise<LiveFigures> {
+    const { role = "all" } = this.#options;
+    const { loop } = this.#parts;
+    const { parts } = this.#engines;
+    const away = "the frontier is another process";
+    return measure(
+      {
+        ...parts,
+        serving: {
+          watch: this.#watch,
+          loop,
+          connections: role === "all" ? () => this.#frontier.sockets.stats.connections : undefined,
+        },
+        reasons: {
+          ...parts.reasons,
+          ...(role === "all"
+            ? { queue: "messages go to Kafka at once: see the lag" }
+            : reasonFor(["received", "applied", "queue", "connections"], away)),
+        },
+      },
+      this.#now(),
+    );
   }
 
   #listen(options: Pick<ListenOptions, "host" | "port" | "portOption" | "door">): string {

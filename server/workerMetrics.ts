@@ -67,6 +67,7 @@ export function applyReadings(registry: Registry, stats: () => ApplyLoopStats): 
     registry.readCounter(`matyan_ingestion_${name}_total`, help, () => read(stats()));
   counter("messages_dropped", "Messages that came for deleted runs.", ({ dropped }) => dropped);
   counter("messages_repeated", "Messages that came again, and were applied before.", ({ repeated }) => repeated);
+  counter("points", "Values of metrics and objects that were done.", ({ points }) => points);
   counter("commits", "Durable commits.", ({ commits }) => commits);
 }
 

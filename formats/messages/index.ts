@@ -16,6 +16,7 @@ export {
   type IngestMessage,
   type IngestType,
   ingestTypes,
+  isPoint,
   type MessageSource,
   type ParsedFrame,
 } from "./types.ts";

@@ -48,6 +48,13 @@ export const ingestTypes = [
 
 export type IngestType = (typeof ingestTypes)[number];
 
+const pointTypes: ReadonlySet<string> = new Set<IngestType>(["log_metric", "log_custom_object"]);
+
+/** Whether a message of that type is a point: a value of a metric, or an object. */
+export function isPoint(type: string): boolean {
+  return pointTypes.has(type);
+}
+
 /** What became of one item of a frame; `index` is its place in the frame, `error` a report that names the field path. */
 export type FrameItem =
   | { readonly ok: true; readonly message: IngestMessage }

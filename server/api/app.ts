@@ -1,6 +1,7 @@
 // The API as an Elysia app: routes mounted with and without trailing slash, and around all of them errors, CORS,
 // compression, request ids, counts and logs.
 import { Elysia } from "elysia";
+import { messageOf } from "../../formats/error.ts";
 import { appRoutes } from "./apps.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { compressed } from "./compress.ts";
@@ -59,6 +60,13 @@ export function createApi(context: ApiContext, more: readonly Route[] = []) {
   return app;
 }
 
+/** What an answer does behind its head. */
+interface Stream {
+  isOpen: boolean;
+  milliseconds: number;
+  onEnd?: (milliseconds: number) => void;
+}
+
 class Shell {
   readonly #context: ApiContext;
   readonly #cors: Cors;
@@ -78,16 +86,21 @@ class Shell {
   async answer(request: Request, params: unknown, route: Route | undefined): Promise<Response> {
     const start = performance.now();
     const requestId = requestIdOf(request);
+    const stream: Stream = { isOpen: false, milliseconds: 0 };
     let failure: unknown;
     let response: Response;
     try {
-      response = this.#cors.preflight(request) ?? (await this.#handle(request, params, route, requestId));
+      response = this.#cors.preflight(request) ?? (await this.#handle(request, params, route, requestId, stream));
       response = await compressed(request, response);
     } catch (error) {
       if (problemOf(error).isOurs) failure = error;
       response = errorAnswer(error);
     }
-    return this.#finish(request, response, route, requestId, performance.now() - start, failure);
+    const milliseconds = performance.now() - start;
+    const note = (more: number) => this.#note(request, route, (milliseconds + more) / 1_000);
+    if (stream.isOpen) stream.onEnd = note;
+    else note(stream.milliseconds);
+    return this.#finish(request, response, route, requestId, milliseconds, failure);
   }
 
   /** What Elysia itself failed on. */
@@ -95,12 +108,29 @@ class Shell {
     return this.#finish(request, errorAnswer(error), undefined, requestIdOf(request), 0, error);
   }
 
-  async #handle(request: Request, params: unknown, route: Route | undefined, requestId: string): Promise<Response> {
+  async #handle(
+    request: Request,
+    params: unknown,
+    route: Route | undefined,
+    requestId: string,
+    stream: Stream,
+  ): Promise<Response> {
     // The framework answers HEAD by GET, which would do the work of a search for nothing.
     if (route === undefined || request.method !== route.method) return this.#refuse(request);
     const line = () => ({ method: request.method, path: pathnameOf(request.url), requestId });
     const reports: RequestReports = {
-      streamFailed: (error) => this.#log.stream(line(), error, problemOf(error).isOurs),
+      streamFailed: (error) => {
+        this.#log.stream(line(), error, problemOf(error).isOurs);
+        this.#context.watch?.error(this.#nameOf(route), messageOf(error));
+      },
+      streamBegun: () => {
+        stream.isOpen = true;
+      },
+      streamEnded: (milliseconds) => {
+        stream.isOpen = false;
+        stream.milliseconds = milliseconds;
+        stream.onEnd?.(milliseconds);
+      },
       warn: (event, fields) => this.#log.warn(line(), event, fields),
     };
     return route.handle(new ApiRequest(request, paramsOf(params, request, route), reports));
@@ -112,6 +142,18 @@ class Shell {
     if (methods.size === 0) return errorAnswer(new ApiError(404, "Not Found"));
     const allow = [...methods].sort().join(", ");
     return errorAnswer(new ApiError(405, "Method Not Allowed", { headers: { allow } }));
+  }
+
+  /** For whoever looks at the server live: how long a query took. Files take as long as they are large. */
+  #note(request: Request, route: Route | undefined, seconds: number): void {
+    if (route === undefined || route.isOutside || route.path.includes("/artifacts") || route.path.startsWith("/system"))
+      return;
+    const query = new URL(request.url).searchParams.get("q") ?? "";
+    this.#context.watch?.query({ seconds, route: this.#nameOf(route), text: query });
+  }
+
+  #nameOf(route: Route): string {
+    return `${route.method} ${this.#templates.get(route)}`;
   }
 
   #finish(
@@ -128,6 +170,8 @@ class Shell {
     const template = route && this.#templates.get(route);
     this.#context.metrics.request(request.method, template ?? unmatchedPath, status, milliseconds / 1_000);
     const path = pathnameOf(request.url);
+    if (failure !== undefined)
+      this.#context.watch?.error(route ? this.#nameOf(route) : `${request.method} ${path}`, messageOf(failure));
     this.#log.request({ method: request.method, path, status, milliseconds, requestId }, failure);
     return response;
   }

@@ -11,6 +11,9 @@ export const maxBodyBytes = 64_000_000;
 export interface RequestReports {
   /** A failure behind the head of the answer, when no status can tell it any more. */
   streamFailed(error: unknown): void;
+  /** An answer that goes on behind its head has begun, or ended, however it did; see `StreamOwner`. */
+  streamBegun(): void;
+  streamEnded(milliseconds: number): void;
   /** Something is missing in an answer that is fine otherwise. */
   warn(event: string, fields: Readonly<Record<string, string>>): void;
 }
@@ -36,6 +39,14 @@ export class ApiRequest {
 
   streamFailed(error: unknown): void {
     this.#reports?.streamFailed(error);
+  }
+
+  streamBegun(): void {
+    this.#reports?.streamBegun();
+  }
+
+  streamEnded(milliseconds: number): void {
+    this.#reports?.streamEnded(milliseconds);
   }
 
   warn(event: string, fields: Readonly<Record<string, string>>): void {

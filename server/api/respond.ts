@@ -32,6 +32,9 @@ export interface StreamOwner {
   readonly signal: AbortSignal;
   /** Told of a failure that cut the stream. */
   streamFailed(error: unknown): void;
+  /** Told when there is a stream, and when it is over, however that came: how long its bytes took to make, readers not counted. */
+  streamBegun?(): void;
+  streamEnded?(milliseconds: number): void;
 }
 
 /**
@@ -48,10 +51,16 @@ export function streamOf(chunks: AsyncIterable<Uint8Array>, owner: StreamOwner):
   const { signal } = owner;
   const iterator = chunks[Symbol.asyncIterator]();
   let isOver = false;
-  const end = async () => {
-    if (isOver) return;
+  let milliseconds = 0;
+  owner.streamBegun?.();
+  const over = () => {
     isOver = true;
     signal.removeEventListener("abort", onAbort);
+    owner.streamEnded?.(milliseconds);
+  };
+  const end = async () => {
+    if (isOver) return;
+    over();
     await iterator.return?.();
   };
   // Ending an iteration may throw what it was doing; nobody is left to be told.
@@ -62,13 +71,17 @@ export function streamOf(chunks: AsyncIterable<Uint8Array>, owner: StreamOwner):
       async pull(controller) {
         try {
           for (;;) {
-            const next = await iterator.next();
+            const asked = performance.now();
+            const next = await iterator.next().finally(() => {
+              milliseconds += performance.now() - asked;
+            });
             if (next.done === true) {
-              signal.removeEventListener("abort", onAbort);
               // An iteration that was ended from outside is not the whole.
               if (isOver) controller.error();
-              else controller.close();
-              isOver = true;
+              else {
+                over();
+                controller.close();
+              }
               return;
             }
             // An empty chunk would leave nothing that asks for the next one.
@@ -78,9 +91,10 @@ export function streamOf(chunks: AsyncIterable<Uint8Array>, owner: StreamOwner):
           }
         } catch (error) {
           // What an iteration throws that was ended from outside is no news.
-          if (!isOver) owner.streamFailed(error);
-          isOver = true;
-          signal.removeEventListener("abort", onAbort);
+          if (!isOver) {
+            owner.streamFailed(error);
+            over();
+          }
           // Of a reason Bun would print the stack.
           controller.error();
         }

@@ -4,6 +4,8 @@ import type { BlobStore } from "../blobs/index.ts";
 import type { ControlEvents } from "../clusterEvents.ts";
 import type { ApiSettings } from "../config.ts";
 import type { Readiness } from "../health.ts";
+import type { LiveFigures } from "../live/figures.ts";
+import type { LiveWatch } from "../live/watch.ts";
 import type { Store } from "../store/index.ts";
 import type { Ingest } from "../workers/ingest.ts";
 import type { ApiMetrics } from "./metrics.ts";
@@ -25,6 +27,10 @@ export interface ApiContext {
   readonly bucketUri: (key: string) => string;
   /** By default the store and the blobs are asked. */
   readonly ready?: () => Promise<Readiness>;
+  /** Told of slow queries and errors; without it nobody is. */
+  readonly watch?: LiveWatch;
+  /** What is asked for by whoever looks at the system live. */
+  readonly live?: () => Promise<LiveFigures>;
   /** Takes lines of JSON about requests, as LOG_LEVEL says. Without it nothing is logged. */
   readonly log?: (line: string) => void;
 }

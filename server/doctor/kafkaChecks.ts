@@ -2,6 +2,7 @@
 import type { Admin } from "kafkajs";
 import { openAdmin } from "../bus/kafka/admin.ts";
 import { createClient } from "../bus/kafka/client.ts";
+import { groupProgress } from "../bus/kafka/groupProgress.ts";
 import type { KafkaSettings } from "../config.ts";
 import { openBus } from "../stack.ts";
 import { controlGroup } from "../workers/control/controlWorker.ts";
@@ -101,17 +102,8 @@ async function lag(
   worker: string,
 ): Promise<Finding> {
   if (!found.has(topic)) return skipped(`${groupId}: there is no topic '${topic}'`);
-  const [ends, [committed], described] = await Promise.all([
-    admin.fetchTopicOffsets(topic),
-    admin.fetchOffsets({ groupId, topics: [topic] }),
-    admin.describeGroups([groupId]),
-  ]);
-  const offsets = new Map(committed?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
-  let waiting = 0n;
-  for (const { partition, low, high } of ends) {
-    const at = offsets.get(partition) ?? -1n;
-    waiting += BigInt(high) - (at < 0n ? BigInt(low) : at);
-  }
+  const { waiting } = await groupProgress(admin, topic, groupId);
+  const described = await admin.describeGroups([groupId]);
   const members = described.groups[0]?.members.length ?? 0;
   const text = `${groupId}: ${counted(members, "worker")}, ${waiting === 1n ? "1 message waits" : `${waiting} messages wait`}`;
   if (members === 0) return warning(text, `Start one: matyan worker ${worker}.`);

@@ -6,8 +6,8 @@ export interface FrontierMetrics {
   closed(seconds: number): void;
   /** A message that was read and is valid, before it is applied. */
   message(type: string): void;
-  /** A frame of which something was refused, or all. */
-  refused(): void;
+  /** A frame of which something was refused, or all, and why. */
+  refused(reason: string): void;
 }
 
 export const noMetrics: FrontierMetrics = {

@@ -208,7 +208,7 @@ export class FrontierSockets {
   /** The reply to a frame, or undefined when it must not have one: the process is stopping and did not store it. */
   async #apply(frame: Frame, runId: string): Promise<string | undefined> {
     const failure = (error: string) => {
-      this.#metrics.refused();
+      this.#metrics.refused(error);
       return errorReply(error, this.limits.errorLength);
     };
     try {

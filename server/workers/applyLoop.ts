@@ -1,6 +1,6 @@
 // The queue in front of the store of one process: everything that waits shares the next commits (group commit).
 import { MatyanError } from "../../formats/error.ts";
-import type { IngestMessage } from "../../formats/messages/index.ts";
+import { type IngestMessage, isPoint } from "../../formats/messages/index.ts";
 import type { BlobStore } from "../blobs/index.ts";
 import type { Store } from "../store/index.ts";
 import { type ApplyBounds, applyBounds, applyMessages } from "./applyMessages.ts";
@@ -26,6 +26,8 @@ export interface ApplyLoopStats {
   readonly applied: number;
   readonly refused: number;
   readonly dropped: number;
+  /** Of the applied and dropped ones those that were points. */
+  readonly points: number;
   /** Messages of a topic that were left out because they were applied before; `applied` counts them too. */
   readonly repeated: number;
   /** Rounds that failed with the store. */
@@ -80,6 +82,7 @@ export class ApplyLoop implements Ingest {
     applied: 0,
     refused: 0,
     dropped: 0,
+    points: 0,
     repeated: 0,
     failed: 0,
     commits: 0,
@@ -220,8 +223,10 @@ export class ApplyLoop implements Ingest {
 
   #settle({ submission, place }: Taken, outcome: Outcome): void {
     submission.outcomes[place] = outcome;
-    if (outcome.ok) this.#counts.applied++;
-    else this.#counts.refused++;
+    if (outcome.ok) {
+      this.#counts.applied++;
+      if (isPoint(submission.messages[place]!.type)) this.#counts.points++;
+    } else this.#counts.refused++;
     if (--submission.open === 0) submission.resolve(submission.outcomes);
   }
 

@@ -2,7 +2,7 @@
 import { MatyanError } from "../../formats/error.ts";
 import type { Bus, BusHeaders, BusRecord, OutgoingRecord } from "../bus/index.ts";
 
-function deadLetterTopic(topic: string): string {
+export function deadLetterTopic(topic: string): string {
   return `${topic}.dlq`;
 }
 
