@@ -4,7 +4,7 @@ import type { StreamNode } from "../../formats/stream.ts";
 import { toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 import type { Http } from "./http.ts";
 import { fieldsOf, listOf } from "./results.ts";
-import { searchRuns, searchSequences } from "./searches.ts";
+import { runQuery, searchRuns, searchSequences } from "./searches.ts";
 
 /** What tells a sequence from others of its run; `id` is that of its context (storage.md 2.4). */
 export function sequenceKey(name: string, id: number): string {
@@ -18,12 +18,7 @@ const objectKinds = ["images", "texts", "distributions", "audios", "figures"] as
  * Empty for a run that does not exist. @throws MatyanError
  */
 export async function nextSteps(http: Http, hash: string, signal?: AbortSignal): Promise<Map<string, bigint>> {
-  // `run.archived` is mentioned so that archived runs are not left out.
-  const quoted = JSON.stringify(hash).replace(
-    /[\u007f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  const query = `run.hash == ${quoted} and run.archived in (True, False)`;
+  const query = runQuery(hash);
   const steps = new Map<string, bigint>();
   for await (const [, node] of searchRuns(http, { query, limit: 1, withoutParams: true, signal }))
     for (const item of listOf(fieldsOf(fieldsOf(node, "run").get("traces"), "traces").get("metric"))) {

@@ -19,7 +19,10 @@ export function parseMetric(text: string): MetricRef {
 }
 
 /** Whether a metric is meant by its name, in one of the contexts that the name allows. */
-export function metricMatches(ref: MetricRef, { name, context, contextId }: MetricSummary): boolean {
+export function metricMatches(
+  ref: MetricRef,
+  { name, context, contextId }: Pick<MetricSummary, "name" | "context" | "contextId">,
+): boolean {
   if (name !== ref.name) return false;
   return ref.contextId === undefined ? matchesContext(context, ref.context) : contextId === ref.contextId;
 }
