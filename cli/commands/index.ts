@@ -156,6 +156,13 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./runs-export.ts")).define,
   },
   {
+    path: ["top"],
+    usage: "",
+    summary: "show live what goes on: active runs, rates, queues, errors",
+    group: "Look at runs",
+    load: async () => (await import("./top.ts")).define,
+  },
+  {
     path: ["query"],
     usage: "EXPR",
     summary: "list runs or metrics for which an expression is true",

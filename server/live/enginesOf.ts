@@ -23,8 +23,7 @@ export function enginesOf(
   const kafka = config.kafka === undefined ? undefined : new KafkaWatch(config.kafka);
   const isFolder = config.blobs.engine === "folder" && blobs !== undefined;
   const reasons: Partial<Record<Figure, string>> = {
-    lag: "there is no Kafka: the server stores what it takes by itself",
-    letters: "there is no Kafka",
+    ...reasonFor(["lag", "letters"], "there is no Kafka"),
     store: "only FoundationDB itself knows: fdbcli --exec status",
     blobs: "an object store is not listed for this",
   };

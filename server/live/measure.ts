@@ -76,8 +76,9 @@ export async function measure(parts: MeasuredParts, now: number): Promise<LiveFi
     slow: serving?.watch.last.slow,
     errors: serving?.watch.last.errors,
   };
+  const failure = missing.lag;
   for (const name of figureNames) {
-    const reason = missing[name] ?? (ofTopics.has(name) ? missing.lag : undefined) ?? parts.reasons[name];
+    const reason = missing[name] ?? (ofTopics.has(name) ? failure : undefined) ?? parts.reasons[name];
     if (figures[name] === undefined && reason !== undefined) missing[name] = reason;
     else delete missing[name];
   }

@@ -1,0 +1,166 @@
+// `matyan top` on a terminal: looks every now and then, takes keys, and draws what the state is.
+import { messageOf } from "../../../formats/error.ts";
+import type { LiveSource } from "../../../server/live/source.ts";
+import type { Style } from "../style.ts";
+import type { Listing } from "./order.ts";
+import { sparksShown } from "./runTable.ts";
+import { Sampler } from "./sampler.ts";
+import { pagesOf, runsOnScreen, type Screen, screenLines } from "./screen.ts";
+import { type Action, reduce, startState, type TopState } from "./state.ts";
+import { mountTop } from "./topView.tsx";
+
+export interface WatchOptions {
+  readonly listing: Partial<Listing>;
+  /** Runs that are looked at. */
+  readonly limit: number;
+  /** Between two looks, seconds. */
+  readonly interval: number;
+  /** Looks, after which it ends by itself; undefined: when it is told to. */
+  readonly count: number | undefined;
+  readonly style: Style;
+  /** Seconds since the epoch. */
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** How often the ages on the screen are drawn anew, milliseconds. */
+const redrawMs = 1_000;
+
+/** Resolves when the user quits. @throws MatyanError when the first look fails: there is nothing to show then */
+export async function watch(source: LiveSource, options: WatchOptions): Promise<void> {
+  const sampler = new Sampler(source, options.limit);
+  const first = await sampler.look();
+  await using terminal = new Terminal(source.place, options);
+  terminal.dispatch({ kind: "looked", sample: first });
+  await Promise.all([keepLooking(terminal, sampler, options), keepReading(terminal, sampler)]);
+}
+
+async function keepLooking(
+  terminal: Terminal,
+  sampler: Sampler,
+  { interval, count }: Pick<WatchOptions, "interval" | "count">,
+): Promise<void> {
+  for (let looks = 1; count === undefined || looks < count; looks++) {
+    await terminal.pause(interval * 1_000);
+    if (terminal.isOver) return;
+    if (terminal.state.isPaused) continue;
+    try {
+      terminal.dispatch({ kind: "looked", sample: await sampler.look() });
+    } catch (error) {
+      if (!terminal.isOver) terminal.dispatch({ kind: "failed", reason: `the last look failed: ${messageOf(error)}` });
+    }
+  }
+  terminal.end();
+}
+
+/** Reads what the screen needs beyond the look, whenever one or the other changed. */
+async function keepReading(terminal: Terminal, sampler: Sampler): Promise<void> {
+  for (;;) {
+    const { state } = terminal;
+    try {
+      if (state.opened !== undefined) {
+        const { hash } = state.opened;
+        terminal.dispatch({ kind: "page", hash, page: await sampler.page(hash) });
+      } else {
+        const screen = terminal.screen();
+        const runs = runsOnScreen(state, screen);
+        const sparks = await sampler.sparks(runs, state.tracks, sparksShown(screen.columns));
+        terminal.dispatch({ kind: "sparks", sparks });
+      }
+    } catch (error) {
+      if (!terminal.isOver) terminal.dispatch({ kind: "failed", reason: messageOf(error) });
+    }
+    await terminal.changed(state);
+    if (terminal.isOver) return;
+  }
+}
+
+class Terminal implements AsyncDisposable {
+  state: TopState;
+  readonly #options: WatchOptions;
+  readonly #place: string;
+  readonly #view = mountTop((key) => this.#press(key));
+  readonly #timer = setInterval(() => this.draw(), redrawMs);
+  readonly #resized = () => {
+    this.draw();
+    this.#wake();
+  };
+  #waiting: (() => void)[] = [];
+
+  constructor(place: string, options: WatchOptions) {
+    this.#place = place;
+    this.#options = options;
+    this.state = startState(options.listing);
+    process.stdout.on("resize", this.#resized);
+    options.signal.addEventListener("abort", () => this.end(), { once: true });
+    if (options.signal.aborted) this.end();
+  }
+
+  get isOver(): boolean {
+    return this.state.isOver;
+  }
+
+  screen(): Screen {
+    const { style, interval, now } = this.#options;
+    const { columns = 80, rows = 24 } = process.stdout;
+    return { columns, rows, style, now: now(), place: this.#place, interval };
+  }
+
+  dispatch(action: Action): void {
+    this.state = reduce(this.state, action);
+    this.draw();
+    if (action.kind === "key" || action.kind === "looked") this.#wake();
+  }
+
+  draw(): void {
+    if (!this.isOver) this.#view.draw(screenLines(this.state, this.screen()));
+  }
+
+  end(): void {
+    this.state = { ...this.state, isOver: true };
+    this.#wake();
+  }
+
+  /** Resolves after `ms`, or when all is over. */
+  async pause(ms: number): Promise<void> {
+    const end = performance.now() + ms;
+    while (!this.isOver && performance.now() < end) {
+      const timer = setTimeout(() => this.#wake(), end - performance.now());
+      await this.#woken();
+      clearTimeout(timer);
+    }
+  }
+
+  /** Resolves when keys or a look changed what is wanted since `state`, or when all is over. */
+  async changed(state: TopState): Promise<void> {
+    const isSame = () =>
+      this.state.sample === state.sample &&
+      this.state.opened?.hash === state.opened?.hash &&
+      this.state.selected === state.selected &&
+      this.state.typed === state.typed &&
+      this.state.filter === state.filter &&
+      this.state.sort === state.sort &&
+      this.state.reversed === state.reversed &&
+      this.state.isHelp === state.isHelp;
+    if (!this.isOver && isSame()) await this.#woken();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
+    clearInterval(this.#timer);
+    process.stdout.off("resize", this.#resized);
+    await this.#view.unmount();
+  }
+
+  #press(key: string): void {
+    this.dispatch({ kind: "key", key, ...pagesOf(this.state, this.screen()) });
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
