@@ -48,8 +48,10 @@ class RemoteLiveRun implements LiveRun {
     for (const sequence of sequences)
       if (sequence.kind !== "metric") ends.set(sequence, await this.#lastOfLog(sequence.kind, count));
     const points = await this.#lastOfMetrics(count === 0 ? [] : metrics, count);
-    for (const sequence of metrics)
-      ends.set(sequence, { points: points.get(sequence) ?? [], highest: sequence.newest });
+    for (const sequence of metrics) {
+      const read = points.get(sequence) ?? [];
+      ends.set(sequence, { points: read, end: read.at(-1) });
+    }
     return sequences.map((sequence) => ends.get(sequence)!);
   }
 
@@ -131,10 +133,10 @@ class RemoteLiveRun implements LiveRun {
   async #lastOfLog(kind: "line" | "record", count: number): Promise<LastPoints> {
     // Servers give the last 200 steps unless asked for others.
     let points = await this.#logFrom(kind, "", 200);
-    const highest = points.at(-1)?.step;
-    if (highest !== undefined && count > points.length)
-      points = await this.#logFrom(kind, `${highest - BigInt(count) + 1n}:`, count);
-    return { points: count === 0 ? [] : points.slice(-count), highest };
+    const end = points.at(-1);
+    if (end !== undefined && count > points.length)
+      points = await this.#logFrom(kind, `${end.step - BigInt(count) + 1n}:${end.step + 1n}`, count);
+    return { points: count === 0 ? [] : points.slice(-count), end };
   }
 
   /** The first `limit` lines or records of a range. The rest of the answer is not read. */

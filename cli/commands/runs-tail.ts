@@ -31,7 +31,8 @@ const backoff: Backoff = { firstMs: 500, longestMs: 5_000 };
 const answerMs = 30_000;
 
 const notes = `
-Lines are those of the run's terminal (a progress bar in its last state), records those of its log, with time (UTC) and
+Lines are those of the run's terminal (a progress bar in its last state; a line that was shown without its end comes again
+with it), records those of its log, with time (UTC) and
 level. Metrics come on a line for each step and context. Ends with the run. A server that goes away is waited for: nothing is
 left out and nothing comes twice.`;
 
@@ -73,23 +74,25 @@ async function follow(context: Context, options: Options, run: LiveRun, everyMs:
   const { out, progress, signal } = context;
   const follower = new RunFollower(run, chooser(options));
   const printer = new TailPrinter(out);
-  const first = await lookAt(context, options, run, () => follower.next(options.lines), true);
-  if (first === undefined) return exitCodes.interrupted;
-  printer.print(first.sequences, true, options.lines);
-  let news = first;
-  while (options.follow && (news.isActive || news.hasMore)) {
-    if (!news.hasMore) await pause(everyMs, signal);
-    const next = await lookAt(context, options, run, () => follower.next(options.lines));
-    if (next === undefined) return exitCodes.interrupted;
-    printer.print(next.sequences, !next.isActive && !next.hasMore);
-    news = next;
+  const look = (isFirst: boolean) => lookAt(context, options, run, () => follower.next(options.lines), isFirst);
+  try {
+    let news = await look(true);
+    if (news === undefined) return exitCodes.interrupted;
+    const wasActive = news.isActive;
+    printer.print(news.sequences, !options.follow || !wasActive, options.lines);
+    while (options.follow && (news.isActive || news.hasMore)) {
+      if (!news.hasMore) await pause(everyMs, signal);
+      news = await look(false);
+      if (news === undefined) return exitCodes.interrupted;
+      printer.print(news.sequences, !news.isActive && !news.hasMore);
+    }
+    out.record({ type: "end", hash: run.hash, active: news.isActive });
+    const name = news.name === "" ? "" : ` (${news.name})`;
+    if (options.follow && !out.json) progress.note(`run ${run.hash}${name} ${wasActive ? "is" : "was"} finished`);
+    return exitCodes.done;
+  } finally {
+    printer.end();
   }
-  out.record({ type: "end", hash: run.hash, active: news.isActive });
-  if (options.follow && !out.json)
-    progress.note(
-      `run ${run.hash}${news.name === "" ? "" : ` (${news.name})`} ${first.isActive ? "is" : "was"} finished`,
-    );
-  return exitCodes.done;
 }
 
 /**
@@ -101,7 +104,7 @@ async function lookAt(
   { url }: Options,
   run: LiveRun,
   next: () => Promise<News | undefined>,
-  isFirst = false,
+  isFirst: boolean,
 ): Promise<News | undefined> {
   for (let failures = 0; !signal.aborted; ) {
     try {

@@ -9,6 +9,8 @@ import { type Served, startServed, testFolder } from "../../server/testing/serve
 import { Http } from "../client/http.ts";
 import { Run } from "../client/index.ts";
 import { remoteLiveRun } from "../client/liveRun.ts";
+import { Messages } from "../client/messages.ts";
+import { Sender } from "../client/sender.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { runMatyan, startMatyan } from "../testing.ts";
 
@@ -157,6 +159,43 @@ test("of stored terminal lines a progress bar is shown in its last state, and co
   ]);
 });
 
+for (const [where, options] of places)
+  test(`a line that is stored before its end is known comes once and whole, from ${where}`, async () => {
+    const run = await Run.open({ repo: server.address });
+    const messages = new Messages(run.hash);
+    const sender = new Sender({ frontier: server.address, runId: run.hash });
+    const log = async (step: number, line: string) => {
+      await sender.send(messages.terminalLine(line, step));
+      await sender.flush(10_000);
+    };
+    await log(0, "old");
+    await log(1, "");
+    await using stack = await openTestStore();
+    const stored = liveRun(stack.store, run.hash);
+    while ((await stored.look())?.sequences[0]?.newest !== 1n) await Bun.sleep(20);
+    const tail = startTail([run.hash, "-n", "2", "--json", ...options()]);
+    await tail.until((lines) => lines.length === 1);
+    await log(1, "10%");
+    await log(1, "60%");
+    await log(1, "99%");
+    await log(2, "");
+    await tail.until((lines) => lines.length === 2);
+    await log(2, "a pro");
+    await log(2, "a prompt? yes");
+    await log(3, "");
+    await log(4, "");
+    await sender.close(10_000);
+    await run.close();
+    expect(await tail.ended).toBe(0);
+    expect(tail.lines.map((line) => JSON.parse(line))).toMatchObject([
+      { step: 0, line: "old" },
+      { step: 1, line: "99%" },
+      { step: 2, line: "a prompt? yes" },
+      { step: 3, line: "" },
+      { type: "end" },
+    ]);
+  });
+
 test("it ends at once where nobody follows, and by Ctrl-C; what is not there is named", async () => {
   const run = await Run.open({ repo: server.address, captureTerminal: false });
   for (const step of [0, 10, 20, 300, 4_000, 50_000]) {
@@ -210,7 +249,7 @@ test("a run that was resumed, and of which a server tells that it counts anew, i
   const run: LiveRun = {
     hash: "resumed",
     look: async () => ({ name: "", isActive: true, sequences: [{ ...sequence, newest }] }),
-    readLast: async ([only], count) => [{ points: (await read(0n, only!.newest)).slice(-count), highest: newest }],
+    readLast: async ([only], count) => [{ points: (await read(0n, only!.newest)).slice(-count), end: undefined }],
     read: (requests) =>
       Promise.all(requests.map(async ({ from, to }) => ({ points: await read(from, to), hasMore: false }))),
   };

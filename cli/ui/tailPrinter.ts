@@ -6,6 +6,7 @@ import type { LiveSequence } from "../../server/listing/liveRun.ts";
 import type { Point } from "../../server/store/sequences.ts";
 import { Stored } from "../json.ts";
 import type { Output } from "../output.ts";
+import { LineBelow } from "./lineBelow.ts";
 import { isoTime, shortValue } from "./numbers.ts";
 import { shownLine } from "./terminalLine.ts";
 import { safeText } from "./text.ts";
@@ -17,22 +18,54 @@ interface StepLine {
   readonly values: [name: string, value: Value][];
 }
 
+/** A line that may still change: the Python client stores what has no end yet, and later the whole at the same step. */
+interface OpenLine {
+  readonly step: bigint;
+  readonly value: Value;
+  /** Milliseconds: when it was first seen like this. */
+  readonly since: number;
+  readonly isPrinted: boolean;
+}
+
+/** A line that stays the same for so long counts as whole. The Python client stores changes every second. */
+const settledMs = 2_500;
+
 export class TailPrinter {
   readonly #out: Output;
+  readonly #now: () => number;
+  readonly #below: LineBelow;
+  #open: OpenLine | undefined;
   /** Steps whose other metrics may still come, by context and step. */
   #held = new Map<string, StepLine>();
 
-  constructor(out: Output) {
+  /** @param now milliseconds of a clock that only goes forward */
+  constructor(out: Output, now: () => number = () => performance.now()) {
     this.#out = out;
+    this.#now = now;
+    this.#below = new LineBelow(out);
   }
 
   /**
    * Prints what came at one time. The newest step of each context is held until the next call (`isLast`: it is not), so that
-   * metrics that are logged one after another come on one line. @param mostSteps lines of metrics at most, the last ones.
+   * metrics that are logged one after another come on one line.
+   * @param mostSteps of what was there before: lines of metrics at most, the last ones, and none held
    */
-  print(news: readonly NewPoints[], isLast: boolean, mostSteps = Number.POSITIVE_INFINITY): void {
+  print(news: readonly NewPoints[], isLast: boolean, mostSteps?: number): void {
     for (const { sequence, points } of news)
-      if (sequence.kind !== "metric") for (const point of points) this.#log(sequence, point);
+      if (sequence.kind !== "metric")
+        for (const point of points)
+          if (sequence.kind === "record") this.#record(point);
+          else this.#lineCame(point);
+    this.#settle(isLast);
+    this.#metricsCame(news, isLast, mostSteps);
+  }
+
+  /** Prints what is still held, of the terminal at least. */
+  end(): void {
+    this.#settle(true);
+  }
+
+  #metricsCame(news: readonly NewPoints[], isLast: boolean, mostSteps: number | undefined): void {
     const metrics = news.filter(({ sequence }) => sequence.kind === "metric");
     if (this.#out.json) {
       for (const { sequence, points } of metrics)
@@ -48,11 +81,11 @@ export class TailPrinter {
     for (const { step, context } of this.#held.values())
       if (step > (newest.get(context) ?? step - 1n)) newest.set(context, step);
     const shown = [...this.#held].filter(
-      ([key, { step, context }]) => isLast || due.has(key) || step < newest.get(context)!,
+      ([key, { step, context }]) => isLast || mostSteps !== undefined || due.has(key) || step < newest.get(context)!,
     );
     for (const [key] of shown) this.#held.delete(key);
     const lines = shown.map(([, line]) => line).sort((a, b) => Number(a.step - b.step));
-    for (const line of lines.slice(Math.max(0, lines.length - mostSteps))) this.#metrics(line);
+    for (const line of lines.slice(-(mostSteps ?? lines.length))) this.#metrics(line);
   }
 
   #hold(sequence: LiveSequence, { step, value }: Point): void {
@@ -73,12 +106,30 @@ export class TailPrinter {
     this.#out.line(parts.join("  "));
   }
 
-  #log({ kind }: LiveSequence, { step, value }: Point): void {
-    if (kind === "line") {
-      this.#out.record({ type: "line", step, line: typeof value === "string" ? value : new Stored(value) });
-      this.#lines("", shortValue(value));
-      return;
-    }
+  #lineCame({ step, value }: Point): void {
+    if (this.#open?.isPrinted === false && this.#open.step !== step) this.#line(this.#open);
+    this.#open = { step, value, since: this.#now(), isPrinted: false };
+  }
+
+  /** The newest line is printed when nothing more is to come of it; until then it stands below. */
+  #settle(isLast: boolean): void {
+    const open = this.#open;
+    if (open === undefined || open.isPrinted) return;
+    const isSettled = isLast || this.#now() - open.since >= settledMs;
+    this.#below.show(isSettled ? "" : shownLine(shortValue(open.value), false));
+    // What has no beginning yet, either, is none.
+    if (!isSettled || open.value === "") return;
+    this.#open = { ...open, isPrinted: true };
+    this.#line(open);
+  }
+
+  #line({ step, value }: Pick<OpenLine, "step" | "value">): void {
+    this.#below.show("");
+    this.#out.record({ type: "line", step, line: typeof value === "string" ? value : new Stored(value) });
+    this.#lines("", shortValue(value));
+  }
+
+  #record({ step, value }: Point): void {
     const record = isMap(value) ? value : new Map<string, Value>([["message", value]]);
     const [message, time] = [record.get("message"), toNumber(record.get("timestamp"))];
     const level = levelText(record.get("log_level"));

@@ -1,4 +1,5 @@
 // Follows a run: its last points, then those that come, none twice and none left out, whatever fails in between.
+import type { Value } from "../../formats/value.ts";
 import type { Point } from "../store/sequences.ts";
 import type { LiveRun, LiveSequence, PointsRequest } from "./liveRun.ts";
 
@@ -24,6 +25,8 @@ interface Place {
   readonly highest: bigint;
   /** The step that was stored last then. */
   readonly newest: bigint;
+  /** Of lines: the last one that was read. */
+  readonly line?: Value | undefined;
 }
 
 /** Points read at a time: over all sequences, and of one of them at least. */
@@ -43,7 +46,7 @@ export class RunFollower {
   }
 
   /**
-   * At first the last `count` points of each sequence, then what has come since. When it fails it has moved nowhere: the next
+   * At first the last `count` points of each sequence, then what has come since, and the last line again when it has changed. When it fails it has moved nowhere: the next
    * call gives what this one would have. Undefined when the run is gone.
    */
   async next(count: number): Promise<News | undefined> {
@@ -59,8 +62,9 @@ export class RunFollower {
     const ends = await this.#run.readLast(wanted, count);
     const places = new Map<string, Place>();
     wanted.forEach((sequence, i) => {
-      const highest = sequence.newest ?? ends[i]!.highest;
-      if (highest !== undefined) places.set(keyOf(sequence), { highest, newest: highest });
+      const { end } = ends[i]!;
+      const highest = sequence.newest ?? end?.step;
+      if (highest !== undefined) places.set(keyOf(sequence), { highest, newest: highest, line: end?.value });
     });
     this.#places = places;
     return { sequences: wanted.map((sequence, i) => ({ sequence, points: ends[i]!.points })), hasMore: false };
@@ -79,10 +83,19 @@ export class RunFollower {
       if (reached === undefined) return;
       const before = places.get(keyOf(sequence));
       const isBehind = before !== undefined && from === to && reached < before.highest && !isRestart(reached, before);
-      places.set(keyOf(sequence), { highest: isBehind ? before.highest : reached, newest: reached });
+      const highest = isBehind ? before.highest : reached;
+      places.set(keyOf(sequence), { highest, newest: reached, line: points.at(-1)?.value ?? before?.line });
     });
+    const known = this.#places;
     this.#places = places;
-    return { sequences: requests.map(({ sequence }, i) => ({ sequence, points: read[i]!.points })), hasMore };
+    const sequences = requests.map(({ sequence }, i) => {
+      const { points } = read[i]!;
+      const place = known?.get(keyOf(sequence));
+      const isKnown =
+        sequence.kind === "line" && points[0]?.step === place?.highest && points[0]?.value === place?.line;
+      return { sequence, points: isKnown ? points.slice(1) : points };
+    });
+    return { sequences, hasMore };
   }
 }
 
@@ -90,10 +103,14 @@ function keyOf({ contextId, name, kind }: LiveSequence): string {
   return `${kind} ${contextId} ${name}`;
 }
 
-/** Never beyond the newest step: what a resumed run has not stored again yet is of its earlier life. */
+/**
+ * Of lines, the newest is read again: the Python client stores what has no end yet, and the rest of it later at the same step.
+ * Never beyond the newest step: what a resumed run has not stored again yet is of its earlier life.
+ */
 function requestOf(sequence: LiveSequence, place: Place | undefined): PointsRequest[] {
   const { newest } = sequence;
   if (place === undefined) return [{ sequence, to: newest }];
+  if (sequence.kind === "line") return [{ sequence, from: place.highest, to: newest }];
   if (newest === undefined || newest > place.highest) return [{ sequence, from: place.highest + 1n, to: newest }];
   if (newest === place.newest) return [];
   const from = isRestart(newest, place) && newest < caughtUp ? 0n : newest;

@@ -29,8 +29,8 @@ export interface PointsRequest extends StepRange {
 /** The end of a sequence. */
 export interface LastPoints {
   readonly points: readonly Point[];
-  /** The highest step up to `newest`; undefined for none. */
-  readonly highest: bigint | undefined;
+  /** The last point up to `newest`, also when none was asked for; undefined when there is none. */
+  readonly end: Point | undefined;
 }
 
 /** The beginning of a range, none between its points left out. */
@@ -81,8 +81,8 @@ export function liveRun(store: Store, hash: string): LiveRun {
           const points: Point[] = [];
           const options = { to: sequence.newest, limit: Math.max(1, count), reverse: true };
           for await (const batch of readSequence(tx, store, ref, options)) points.push(...batch);
-          const highest = points[0]?.step;
-          ends.push({ points: points.reverse().slice(points.length - count), highest });
+          const end = points[0];
+          ends.push({ points: points.reverse().slice(points.length - count), end });
         }
         return ends;
       }),
