@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Run } from "../client/index.ts";
+import { Run, Text } from "../client/index.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { runMatyan } from "../testing.ts";
 
@@ -120,6 +120,39 @@ test("runs ls takes a query beside its filters and orders", async () => {
   expect(await list("--query", "True", "--active")).toEqual([]);
   expect((await matyan("runs", "ls", "--query", "True", "--archived")).code).toBe(2);
   expect((await matyan("runs", "ls", "--query", "run.")).err).toContain("the query is wrong");
+});
+
+test("a run and the difference of two are shown the same from here and from the server", async () => {
+  const file = join(folder, "model.bin");
+  writeFileSync(file, "weights");
+  const logged = await Run.open({ repo: server.address, hash: "ccc4".padEnd(32, "0") });
+  await logged.set("hparams", { lr: 0.5, nested: { deep: [1, 2.5, "x"] } });
+  await logged.track(1.5, { name: "loss", step: 3 });
+  await logged.track(0.5, { name: "loss", step: 30 });
+  await logged.track(new Text("a text"), { name: "notes", step: 1 });
+  await logged.logArtifact(file);
+  await logged.close();
+  const here = (await matyan("runs", "show", logged.hash, "--json")).json()[0]!;
+  const there = (await matyan("runs", "show", logged.hash, "--json", "--url", server.address)).json()[0]!;
+  const sequences = here["sequences"] as Record<string, unknown>[];
+  expect(there).toEqual({
+    ...here,
+    sequences: sequences.map(({ dtype, ...sequence }) =>
+      sequence["metric"]
+        ? { ...sequence, dtype: "float" }
+        : { ...sequence, dtype, last: null, first_step: null, last_step: null },
+    ),
+  });
+  const page = await matyan("runs", "show", logged.hash);
+  const remotePage = await matyan("runs", "show", logged.hash, "--url", server.address);
+  expect(page.out).toContain("model.bin");
+  expect(remotePage.lines.filter((line) => !line.startsWith("notes"))).toEqual(
+    page.lines.filter((line) => !line.startsWith("notes")),
+  );
+  const diff = await matyan("runs", "diff", hashes[0]!, logged.hash, "--json");
+  expect((await matyan("runs", "diff", hashes[0]!, logged.hash, "--json", "--url", server.address)).out).toBe(diff.out);
+  const missing = await matyan("runs", "show", "nosuch", "--url", server.address);
+  expect([missing.code, missing.err]).toEqual([1, expect.stringContaining(`${server.address} has no run 'nosuch'`)]);
 });
 
 test("files and folders become artifacts and come back, through a server and without", async () => {

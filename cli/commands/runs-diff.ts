@@ -8,6 +8,9 @@ import { withStore } from "../../server/listing/open.ts";
 import { shortHashes } from "../../server/listing/shortHash.ts";
 import { type RunSummary, readSummary } from "../../server/listing/summary.ts";
 import type { Store } from "../../server/store/index.ts";
+import { parseAddress } from "../client/address.ts";
+import { Http } from "../client/http.ts";
+import { readRemoteRun } from "../client/remoteRun.ts";
 import { Stored } from "../json.ts";
 import type { Output } from "../output.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
@@ -18,37 +21,64 @@ import { safeText } from "../ui/text.ts";
 interface Options {
   readonly all?: boolean;
   readonly system?: boolean;
+  readonly url?: string;
 }
 
 export const define: Define = (command) => {
   command
     .description("Compare two runs: their parameters and the last values of their metrics, where these differ.")
-    .argument("<a>", "a run's hash, or a beginning of it that no other run shares")
+    .argument("<a>", "a run's hash; without --url a beginning that no other run shares will do")
     .argument("<b>", "another run")
     .option("--all", "also what is the same")
     .option("--system", "also what the client noted of the machine")
+    .option("--url <api>", "ask the server at this address instead of opening the store")
     .addHelpText(
       "after",
       examples("matyan runs diff 3f9c1a20 8b21cc07", "matyan runs diff 3f9c 8b21 --all --json | jq .metrics"),
     )
     .action(
-      execute<[string, string], Options>((context, options, a, b) =>
-        withStore(context.config, (store) => printDiff(context, options, store, a, b)),
+      execute<[string, string], Options>(async (context, options, a, b) =>
+        printDiff(context, options, await (options.url === undefined ? local : remote)(context, options, [a, b])),
       ),
     );
 };
 
-async function printDiff({ out }: Context, options: Options, store: Store, a: string, b: string): Promise<void> {
-  const [left, right] = [await readRun(store, a), await readRun(store, b)];
+/** A run, and the beginning of its hash that is shown. */
+interface Compared {
+  readonly run: RunSummary;
+  readonly short: string;
+}
+
+async function local({ config }: Context, _options: Options, prefixes: readonly string[]): Promise<Compared[]> {
+  return withStore(config, async (store) => {
+    const runs: RunSummary[] = [];
+    for (const prefix of prefixes) runs.push(await readRun(store, prefix));
+    const short = await shortHashes(
+      store,
+      runs.map(({ hash }) => hash),
+    );
+    return runs.map((run) => ({ run, short: short.get(run.hash) ?? run.hash }));
+  });
+}
+
+async function remote({ signal }: Context, { url }: Options, hashes: readonly string[]): Promise<Compared[]> {
+  const http = new Http(parseAddress(url!));
+  const runs: RunSummary[] = [];
+  for (const hash of hashes) runs.push(await readRemoteRun(http, hash, signal));
+  return runs.map((run) => ({ run, short: run.hash }));
+}
+
+function printDiff({ out }: Context, options: Options, [first, second]: readonly Compared[]): void {
+  const [left, right] = [first!.run, second!.run];
   const { params, metrics } = diffRuns(left, right, options.system ?? false);
   const shown = (lines: readonly DiffLine[]) => lines.filter(({ isSame }) => options.all || !isSame);
   if (out.json) {
     const document = (lines: readonly DiffLine[]) =>
       shown(lines).map(({ name, a, b, isSame }) => ({ name, a: stored(a), b: stored(b), same: isSame }));
-    return out.record({ a: left.hash, b: right.hash, params: document(params), metrics: document(metrics) });
+    out.record({ a: left.hash, b: right.hash, params: document(params), metrics: document(metrics) });
+    return;
   }
-  const short = await shortHashes(store, [left.hash, right.hash]);
-  const titles = [left, right].map((run) => safeText(`${short.get(run.hash) ?? run.hash} ${run.name}`.trim()));
+  const titles = [first!, second!].map(({ run, short }) => safeText(`${short} ${run.name}`.trim()));
   printLines(out, "parameter", titles, shown(params));
   printLines(out, "metric", titles, shown(metrics));
   const same = [...params, ...metrics].filter(({ isSame }) => isSame).length;

@@ -1,11 +1,11 @@
 // `matyan runs tail`: the last lines and metrics of a run, then those that come, until it ends.
 import { MatyanError, messageOf } from "../../formats/error.ts";
+import { findRun } from "../../server/listing/findRun.ts";
 import { type News, RunFollower } from "../../server/listing/followRun.ts";
 import { type LiveRun, type LiveSequence, liveRun } from "../../server/listing/liveRun.ts";
 import { metricMatches, parseMetric } from "../../server/listing/metricName.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { pause } from "../../server/pause.ts";
-import { resolveHash } from "../../server/store/runs.ts";
 import { parseAddress } from "../client/address.ts";
 import { type Backoff, pauseMs } from "../client/backoff.ts";
 import { Http } from "../client/http.ts";
@@ -64,7 +64,7 @@ async function tail(context: Context, options: Options, run: string): Promise<nu
   const { config, signal } = context;
   if (options.url === undefined)
     return withStore(config, async (store) =>
-      follow(context, options, liveRun(store, await resolveHash(store, run)), lookMs.store),
+      follow(context, options, liveRun(store, await findRun(store, run)), lookMs.store),
     );
   const http = new Http(parseAddress(options.url), { attempts: 1, answerMs });
   return follow(context, options, remoteLiveRun(http, run, signal), lookMs.server);
@@ -87,7 +87,8 @@ async function follow(context: Context, options: Options, run: LiveRun, everyMs:
       printer.print(news.sequences, !news.isActive && !news.hasMore);
     }
     out.record({ type: "end", hash: run.hash, active: news.isActive });
-    const name = news.name === "" ? "" : ` (${news.name})`;
+    // The clients' own names only repeat the hash.
+    const name = news.name === "" || news.name.includes(run.hash) ? "" : ` (${news.name})`;
     if (options.follow && !out.json) progress.note(`run ${run.hash}${name} ${wasActive ? "is" : "was"} finished`);
     return exitCodes.done;
   } finally {

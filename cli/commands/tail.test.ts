@@ -148,7 +148,7 @@ test("of stored terminal lines a progress bar is shown in its last state, and co
   const stdin = Buffer.from(messages.join("\n"));
   expect(await runMatyan(["ingest"], { ...surroundings, stdin })).toMatchObject({ code: 0 });
   const plain = await runMatyan(["runs", "tail", "bar"], surroundings);
-  expect(plain).toEqual({ code: 0, out: "99%|####|\nred\nclear\n", err: "run bar (Run: bar) was finished\n" });
+  expect(plain).toEqual({ code: 0, out: "99%|####|\nred\nclear\n", err: "run bar was finished\n" });
   const env = { ...surroundings.env, FORCE_COLOR: "1" };
   const colored = await runMatyan(["runs", "tail", "bar", "-q"], { ...surroundings, env });
   expect(colored).toEqual({ code: 0, out: "99%|####|\n\u001b[31mred\u001b[0m\nclear\n", err: "" });

@@ -1,0 +1,72 @@
+// One run of a server as the store would tell it, as far as the API does: what `runs show` and `runs diff` look at.
+import { contextId } from "../../formats/context.ts";
+import { MatyanError } from "../../formats/error.ts";
+import { isMap, mapOf, type Value, type ValueMap } from "../../formats/value.ts";
+import type { MetricSummary, RunSummary } from "../../server/listing/summary.ts";
+import { artifactsName } from "../../server/store/artifactEntries.ts";
+import { foundSummary } from "./foundSummary.ts";
+import type { Http } from "./http.ts";
+import { fieldsOf, listOf, readRunInfo } from "./results.ts";
+import { runQuery, searchRuns } from "./searches.ts";
+
+/** The stored types behind the API's words for them. */
+const dtypes: Readonly<Record<string, string>> = {
+  images: "image",
+  texts: "text",
+  distributions: "distribution",
+  audios: "audio",
+  figures: "figure",
+};
+
+/**
+ * The run with its parameters and artifacts (as attributes) and its sequences but logs. Types of artifacts are `""` where the
+ * server does not tell them. @throws MatyanError `not_found`
+ */
+export async function readRemoteRun(http: Http, hash: string, signal: AbortSignal): Promise<RunSummary> {
+  const query = { query: runQuery(hash), limit: 1, withoutParams: true, signal };
+  for await (const [found, node] of searchRuns(http, query)) {
+    const path = `runs/${encodeURIComponent(found)}/info`;
+    const json = await http.json({ path, query: { artifact_details: true }, signal });
+    const info = fieldsOf(json, "run");
+    const run = foundSummary(found, node);
+    return { ...run, sequences: [...run.sequences, ...objectsIn(info)], attrs: attrsOf(found, json) };
+  }
+  throw new MatyanError("not_found", `${http.address} has no run '${hash}'`, {
+    hint: "A server wants the whole hash of a run.",
+  });
+}
+
+function objectsIn(info: ReturnType<typeof fieldsOf>): MetricSummary[] {
+  const traces = fieldsOf(info.get("traces"), "traces");
+  return Object.entries(dtypes).flatMap(([kind, dtype]) =>
+    listOf(traces.get(kind)).map((item) => {
+      const trace = fieldsOf(item, "trace");
+      const given = trace.get("context") as Value;
+      const context = isMap(given) ? given : new Map();
+      return { name: String(trace.get("name")), context, contextId: contextId(context), dtype };
+    }),
+  );
+}
+
+function attrsOf(hash: string, json: Value): ValueMap {
+  const params = fieldsOf(json, "run").get("params") as Value;
+  const attrs: ValueMap = new Map(isMap(params) ? params : []);
+  const { artifacts } = readRunInfo(hash, json);
+  if (artifacts.length > 0)
+    attrs.set(
+      artifactsName,
+      new Map(
+        artifacts.map(({ path, uri, contentType }) => [
+          path,
+          mapOf({ s3_key: keyIn(uri, hash), content_type: contentType ?? "" }),
+        ]),
+      ),
+    );
+  return attrs;
+}
+
+/** Keys begin with the run's hash, behind the bucket of `s3://bucket/key` or the folder of `file:///folder/key`. */
+function keyIn(uri: string, hash: string): string {
+  const at = uri.indexOf(`/${hash}/`);
+  return at < 0 ? uri : uri.slice(at + 1);
+}
