@@ -60,21 +60,20 @@ function cellsOf({ sample, rates, history }: TopState, style: Style): Cell[] {
   const { received, applied, queue, lag, letters, errors, store, blobs, memory, connections, runs, slow } = figures;
   const slowest = slow?.queries[0];
   const least = (more: boolean) => (more ? "≥" : "");
-  const rate = (unit: string, perSecond: number | undefined, total: object | undefined) =>
-    perSecond === undefined ? (total === undefined ? unknown : "…") : `${shortCount(perSecond)} ${unit}/s`;
+  const rate = (perSecond: number | undefined, total: object | undefined) =>
+    perSecond === undefined ? (total === undefined ? unknown : "…") : `${shortCount(perSecond)}/s`;
   const inUnit = unitOf(received);
   const outUnit = unitOf(applied);
-  const short = (unit: string) => (unit === "points" ? "pts" : "msgs");
   const alarm = (isOn: boolean) => (isOn ? style.red : undefined);
   return [
     {
-      label: "in",
-      value: rate(short(inUnit), rates.received[inUnit], received),
+      label: `${inUnit} in`,
+      value: rate(rates.received[inUnit], received),
       history: received && history.received,
     },
     {
       label: "applied",
-      value: rate(short(outUnit), rates.applied[outUnit], applied),
+      value: rate(rates.applied[outUnit], applied),
       history: applied && history.applied,
     },
     { label: "queue", value: queue === undefined ? unknown : counted(queue.messages, "msg") },
@@ -118,7 +117,7 @@ export function milliseconds(seconds: number): string {
 }
 
 const titles: Readonly<Record<Figure, string>> = {
-  ...{ received: "in", applied: "applied", queue: "queue", lag: "consumer lag", letters: "dead letters" },
+  ...{ received: "points in", applied: "applied", queue: "queue", lag: "consumer lag", letters: "dead letters" },
   ...{ store: "store", blobs: "blobs", runs: "active runs", connections: "clients", memory: "memory" },
   ...{ slow: "slowest", errors: "errors" },
 };

@@ -5,9 +5,9 @@ import { cutText, padText } from "../text.ts";
 const keys: readonly (readonly [string, string])[] = [
   ["↑ ↓  k j", "choose a run, or scroll its page"],
   ["PgUp PgDn", "a page up or down; Home and End (g, G) go to the ends"],
-  ["enter  →", "open the run: all its metrics, its parameters, the end of its log"],
+  ["enter  →", "open the run: all metrics, parameters, the end of its log"],
   ["esc  ←", "back to the list; in the list: drop the filter"],
-  ["s", "sort by the next of created, heard, name, experiment, step, speed"],
+  ["s", "sort by created, heard, name, experiment, step, speed in turn"],
   ["r", "reverse the order"],
   ["/", "filter by name, experiment, tag or hash: type, then enter"],
   ["p  space", "pause, and go on"],
@@ -16,8 +16,9 @@ const keys: readonly (readonly [string, string])[] = [
 ];
 
 const words: readonly (readonly [string, string])[] = [
-  ["in, applied", "points (values of metrics, objects) that clients sent, and that are stored, per second;"],
-  ["", "of a cluster messages, as Kafka counts them"],
+  ["points in", "values of metrics and objects that clients sent, each second;"],
+  ["", "of a cluster all messages, as Kafka counts them"],
+  ["applied", "those that are stored"],
   ["queue", "messages in the server's memory that wait to be stored"],
   ["consumer lag", "messages on Kafka that wait for a worker"],
   ["heard", "when a value of the run last came"],

@@ -1,4 +1,5 @@
 // Active runs as lines of a table: what each is, how far it is, and its newest metrics with sparklines.
+import type { Value } from "../../../formats/value.ts";
 import { metricTitle } from "../../../server/listing/metricName.ts";
 import type { RunSummary } from "../../../server/listing/summary.ts";
 import { relativeTime, shortCount, shortDuration, shortValue } from "../numbers.ts";
@@ -97,10 +98,20 @@ export function runLine(
       const title = left(safeText(isAlone ? metric.name : metricTitle(metric)), metricName);
       const values = sparks?.get(metricKey(metric))?.values ?? [];
       const drawn = sparkline(values.slice(-spark));
-      return `${style.dim(title)} ${right(safeText(shortValue(metric.last)), value)} ${style.cyan(padText(drawn, spark))}`;
+      return `${style.dim(title)} ${right(valueText(metric.last), value)} ${style.cyan(padText(drawn, spark))}`;
     }),
   ];
   return cells.join(" ".repeat(gap)).trimEnd();
+}
+
+/** With fewer digits where all don't fit. */
+function valueText(last: Value | undefined): string {
+  const text = safeText(shortValue(last));
+  if (text.length <= value || typeof last !== "number") return text;
+  return (
+    [4, 3, 2, 1].map((digits) => String(Number(last.toPrecision(digits)))).find((rounded) => rounded.length <= value) ??
+    text
+  );
 }
 
 /** `now`, `12 s ago`, else as lists say it. */

@@ -1,7 +1,7 @@
 // The whole screen of `matyan top` as lines: exactly as many as the terminal has, none wider than it.
 
 import type { RunSummary } from "../../../server/listing/summary.ts";
-import { isoTime } from "../numbers.ts";
+import { groupDigits, isoTime } from "../numbers.ts";
 import type { Style } from "../style.ts";
 import { cutText, padText, safeText, textWidth } from "../text.ts";
 import { figureGrid, missingLine } from "./figureLines.ts";
@@ -104,7 +104,7 @@ export function limitText(state: TopState, runs: number, shown: number): string 
   const { active } = state.sample!;
   const filter = state.typed ?? state.filter;
   const total = state.sample!.figures.runs;
-  const all = total === undefined ? "" : ` of ${total.more ? "≥" : ""}${total.active}`;
+  const all = total === undefined ? "" : ` of ${total.more ? "≥" : ""}${groupDigits(total.active)}`;
   const parts = [
     shown < runs ? `${shown} of ${runs} listed` : "",
     active.more ? `the newest ${active.runs.length}${all} active runs are looked at` : "",
@@ -118,10 +118,10 @@ function footLine(state: TopState, { columns, style }: Screen): string {
   if (state.typed !== undefined)
     return cutText(`filter: ${safeText(state.typed)}▏  enter keeps it, esc drops it`, columns);
   const keys = state.isHelp
-    ? "any key goes back   q quit"
+    ? "any key goes back  q quit"
     : state.opened !== undefined
-      ? "esc back   ↑↓ scroll   p pause   ? help   q quit"
-      : `↑↓ choose   enter open   s sort: ${state.sort}   r reverse   / filter   p pause   ? help   q quit`;
+      ? "esc back  ↑↓ scroll  p pause  ? help  q quit"
+      : `enter open  s sort: ${state.sort}  r reverse  / filter  p pause  ? help  q quit`;
   return style.dim(cutText(keys, columns));
 }
 

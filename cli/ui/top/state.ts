@@ -181,9 +181,16 @@ function type(state: TopState, typed: string, key: string): TopState {
     case "escape":
       return { ...state, typed: undefined };
     case "backspace":
-      return { ...state, typed: [...typed].slice(0, -1).join("") };
+      return { ...state, typed: withoutLast(typed) };
   }
   return isName(key) ? state : { ...state, typed: typed + key };
+}
+
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+function withoutLast(text: string): string {
+  const last = [...graphemes.segment(text)].at(-1);
+  return last === undefined ? text : text.slice(0, last.index);
 }
 
 /** Names of keys that are no text. */

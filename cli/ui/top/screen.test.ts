@@ -1,0 +1,108 @@
+// The screen of `matyan top` as approved pictures, and that it fits any terminal whatever is shown.
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { expectApproved } from "../approved.ts";
+import { createStyle } from "../style.ts";
+import { textWidth } from "../text.ts";
+import { runsOnScreen, screenLines } from "./screen.ts";
+import { reduce, startState, type TopState } from "./state.ts";
+import { key, sampleAt, samplePage, sampleRun, sampleScreen, sampleState } from "./testSample.ts";
+
+const opened = () => sampleState([key("down"), key("enter"), samplePage(1)]);
+const pages: readonly (readonly [string, () => TopState])[] = [
+  ["runs", () => sampleState([key("down"), key("down")])],
+  ["run", opened],
+  ["help", () => sampleState([key("?")])],
+];
+/** Colours are the terminal's own sixteen: on light and dark ground the codes are the same. */
+const styles = [
+  ["colors", createStyle(true)],
+  ["plain", createStyle(false)],
+] as const;
+
+for (const [columns, rows] of [
+  [80, 24],
+  [200, 50],
+] as const)
+  for (const [page, state] of pages)
+    for (const [name, style] of styles)
+      test(`the page '${page}' at ${columns}x${rows} is as approved (${name})`, () => {
+        expectApproved(
+          `top-${page}-${columns}x${rows}-${name}`,
+          screenLines(state(), sampleScreen(columns, rows, style)),
+        );
+      });
+
+test("without colours there is no escape code, and colours change nothing but colours", () => {
+  for (const [, state] of pages) {
+    const plain = screenLines(state(), sampleScreen(120, 40, createStyle(false)));
+    const colored = screenLines(state(), sampleScreen(120, 40, createStyle(true)));
+    expect(plain.join("\n")).not.toContain("\u001b");
+    expect(colored.map((line) => Bun.stripANSI(line).trimEnd())).toEqual(plain.map((line) => line.trimEnd()));
+  }
+});
+
+test("every screen has exactly the lines of the terminal, none wider than it, whatever is shown", () => {
+  const name = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), fc.constant("実験".repeat(40)));
+  const keys = fc.array(
+    fc.constantFrom("up", "down", "enter", "escape", "s", "r", "?", "p", "/", "x", "end", "pagedown"),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(name, { maxLength: 30 }),
+      keys,
+      fc.integer({ min: 1, max: 220 }),
+      fc.integer({ min: 1, max: 60 }),
+      fc.boolean(),
+      (names, pressed, columns, rows, hasColors) => {
+        const runs = names.map((text, i) => ({ ...sampleRun(i, 5n), name: text, experiment: text, tags: [text] }));
+        const sample = { ...sampleAt(0), active: { runs, more: true } };
+        let state = reduce(startState({}), { kind: "looked", sample });
+        for (const each of pressed) state = reduce(state, key(each));
+        if (state.opened !== undefined) state = reduce(state, samplePage(0));
+        const lines = screenLines(state, sampleScreen(columns, rows, createStyle(hasColors)));
+        expect(lines.length).toBe(rows);
+        for (const line of lines) {
+          expect(textWidth(line)).toBeLessThanOrEqual(columns);
+          expect(line).not.toMatch(/[\n\r]/);
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("a run's name cannot move the cursor", () => {
+  const text = screenLines(sampleState(), sampleScreen(200, 50, createStyle(false))).join("\n");
+  expect(text).toContain("gan \\x1b[2Jthat clears");
+});
+
+test("the selected run is on the screen wherever it is in the list", () => {
+  let state = sampleState();
+  for (let i = 0; i < 14; i++) {
+    const screen = sampleScreen(80, 24, createStyle(false));
+    const lines = screenLines(state, screen);
+    const marked = lines.filter((line) => line.startsWith("› "));
+    expect(marked.length).toBe(1);
+    expect(marked[0]!.slice(2, 10)).toBe(sampleRun(i, 0n).hash.slice(0, 8));
+    expect(runsOnScreen(state, screen).map(({ hash }) => hash)).toContain(sampleRun(i, 0n).hash);
+    state = reduce(state, key("down"));
+  }
+});
+
+test("what is not known is a dash with the reason below", () => {
+  const sample = sampleAt(0);
+  const missing = { received: "no server has this folder", lag: "there is no Kafka" };
+  const figures = { at: 0, missing };
+  const state = reduce(startState({}), { kind: "looked", sample: { ...sample, figures } });
+  const text = screenLines(state, sampleScreen(200, 50, createStyle(false))).join("\n");
+  expect(text).toContain("points in    –");
+  expect(text).toContain("– points in: no server has this folder; consumer lag: there is no Kafka");
+});
+
+test("a failed look is told above what was seen before", () => {
+  const state = sampleState([{ kind: "failed", reason: "nothing listens there" }]);
+  const lines = screenLines(state, sampleScreen(80, 24, createStyle(false)));
+  expect(lines[1]).toBe("nothing listens there");
+  expect(lines.join("\n")).toContain("resnet50");
+});
