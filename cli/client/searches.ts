@@ -24,13 +24,17 @@ export interface RunSearch extends SearchOptions {
   readonly pageSize?: number;
 }
 
-/** The query for one run by its hash. `run.archived` is mentioned so that an archived run is found too. */
-export function runQuery(hash: string): string {
-  const quoted = JSON.stringify(hash).replace(
+/** A text of the query language, as all servers read it. */
+export function quoted(text: string): string {
+  return JSON.stringify(text).replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  return `run.hash == ${quoted} and run.archived in (True, False)`;
+}
+
+/** The query for one run by its hash. `run.archived` is mentioned so that an archived run is found too. */
+export function runQuery(hash: string): string {
+  return `run.hash == ${quoted(hash)} and run.archived in (True, False)`;
 }
 
 export type FoundNode = readonly [hash: string, run: StreamNode];

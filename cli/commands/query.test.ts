@@ -122,6 +122,31 @@ test("runs ls takes a query beside its filters and orders", async () => {
   expect((await matyan("runs", "ls", "--query", "run.")).err).toContain("the query is wrong");
 });
 
+test("runs ls asks a server for the same filters and orders", async () => {
+  for (const args of [
+    [],
+    ["--experiment", "e0"],
+    ["--tag", "best"],
+    ["--archived"],
+    ["--sort", "name"],
+    ["--sort", "-experiment", "--sort", "created"],
+    ["--query", "run.hparams.lr > 0.015", "--tag", "best"],
+    ["--limit", "1"],
+  ]) {
+    const here = (await matyan("runs", "ls", "--json", ...args)).json().map(({ hash }) => hash);
+    const there = (await matyan("runs", "ls", "--json", ...args, "--url", server.address)).json();
+    expect([args, there.map(({ hash }) => hash)]).toEqual([args, here]);
+  }
+  const table = await matyan("runs", "ls", "--limit", "1", "--url", server.address);
+  expect([table.lines.length, table.err]).toEqual([2, "The first 1 run; --limit 0 lists all.\n"]);
+  for (const args of [
+    ["--sort", "metric:loss"],
+    ["--query", "run.", "--active"],
+    ["--query", "True", "--archived"],
+  ])
+    expect((await matyan("runs", "ls", ...args, "--url", server.address)).code).toBe(2);
+});
+
 test("a run and the difference of two are shown the same from here and from the server", async () => {
   const file = join(folder, "model.bin");
   writeFileSync(file, "weights");

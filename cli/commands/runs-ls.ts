@@ -1,13 +1,26 @@
 // `matyan runs ls`: a table, CSV or JSON lines of runs.
+import { MatyanError } from "../../formats/error.ts";
 import { withStore } from "../../server/listing/open.ts";
-import { parseSortKey, type RunSelection, selectRuns } from "../../server/listing/select.ts";
+import { parseSortKey, queryAndArchived, type RunSelection, selectRuns } from "../../server/listing/select.ts";
 import { type NameCache, type RunSummary, readSummary } from "../../server/listing/summary.ts";
 import type { Store } from "../../server/store/index.ts";
+import { parseAddress } from "../client/address.ts";
+import { Http } from "../client/http.ts";
+import { quoted } from "../client/searches.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { counted } from "../ui/numbers.ts";
 import { prepareTyped } from "../ui/queryText.ts";
 import { fieldNames, parseColumns } from "../ui/runColumns.ts";
-import { defaultRows, inBlocks, listRuns, rowLimit, storeSource } from "../ui/runListing.ts";
+import {
+  defaultRows,
+  inBlocks,
+  type Listed,
+  type ListingFormat,
+  listRuns,
+  rowLimit,
+  storeSource,
+} from "../ui/runListing.ts";
+import { listRemoteRuns, type RemoteQuery } from "../ui/search/remoteSearch.ts";
 import { collect, parseCount } from "./options.ts";
 
 interface Options {
@@ -20,6 +33,7 @@ interface Options {
   readonly limit?: number;
   readonly columns?: string;
   readonly format: "table" | "csv";
+  readonly url?: string;
 }
 
 /** Runs read, laid out and printed at a time. */
@@ -45,6 +59,7 @@ export const define: Define = (command) => {
     )
     .option("--columns <list>", `of ${fieldNames.join(", ")}, metric:NAME, metric:NAME{k=v}, param:PATH`)
     .addOption(command.createOption("--format <format>", "how to print").choices(["table", "csv"]).default("table"))
+    .option("--url <api>", "ask the server at this address instead of opening the store")
     .addHelpText(
       "after",
       `\nMetrics show their last value and how they came there. Runs without a value to sort by come last.`,
@@ -60,15 +75,28 @@ export const define: Define = (command) => {
       ),
     )
     .action(
-      execute<[], Options>((context, options) =>
-        withStore(context.config, (store) => printRuns(context, options, store)),
-      ),
+      execute<[], Options>(async (context, options) => {
+        const { out, config } = context;
+        const format: ListingFormat = {
+          format: options.format,
+          columns: options.columns === undefined ? undefined : parseColumns(options.columns),
+          limit: rowLimit(out, options.format, options.limit),
+        };
+        const listed = await (options.url === undefined
+          ? withStore(config, (store) => printRuns(context, options, store, format))
+          : listRemoteRuns(context, new Http(parseAddress(options.url)), remoteQuery(options), format));
+        tell(out, options, listed);
+      }),
     );
 };
 
-async function printRuns({ out, signal }: Context, options: Options, store: Store): Promise<void> {
-  const columns = options.columns === undefined ? undefined : parseColumns(options.columns);
-  const limit = rowLimit(out, options.format, options.limit);
+async function printRuns(
+  { out, signal }: Context,
+  options: Options,
+  store: Store,
+  format: ListingFormat,
+): Promise<Listed> {
+  const { columns, limit } = format;
   // One more than is shown tells whether there are more.
   const wanted = limit === undefined ? undefined : limit + 1;
   const selection: RunSelection = {
@@ -89,12 +117,33 @@ async function printRuns({ out, signal }: Context, options: Options, store: Stor
       yield read.filter((run) => run !== undefined).filter(({ status }) => status !== "deleting");
     }
   }
-  const { format } = options;
-  const { shown, more } = await listRuns(out, summaries(), { format, columns, limit }, storeSource(store));
+  return listRuns(out, summaries(), format, storeSource(store));
+}
+
+function tell(out: Context["out"], { format, archived, query }: Options, { shown, more }: Listed): void {
   if (out.quiet || out.json || format !== "table") return;
   if (shown === 0)
-    out.rawError(
-      `No runs match.${options.archived || options.query ? "" : " Archived runs are listed by --archived."}\n`,
-    );
+    out.rawError(`No runs match.${archived || query ? "" : " Archived runs are listed by --archived."}\n`);
   if (more) out.rawError(`${out.errorStyle.dim(`The first ${counted(shown, "run")}; --limit 0 lists all.`)}\n`);
+}
+
+/** What the options select, in the words of the API. @throws MatyanError `usage` for what no server can do */
+function remoteQuery({ query, experiment, tag, active, archived, sort = [] }: Options): RemoteQuery {
+  if (query !== undefined && archived) throw queryAndArchived();
+  const terms = [
+    ...(query === undefined ? [] : [`(${query})`]),
+    ...(experiment === undefined ? [] : [`run.experiment == ${quoted(experiment)}`]),
+    ...(tag === undefined ? [] : [`${quoted(tag)} in run.tags`]),
+    ...(active ? ["run.active == True"] : []),
+    ...(archived ? ["run.archived == True"] : []),
+  ];
+  const fields = { created: "date", name: "run", duration: "duration", experiment: "experiment" } as const;
+  const keys = sort.map(parseSortKey).map(({ by, descending }) => {
+    if (by === "metric")
+      throw new MatyanError("usage", "a server can't sort by a metric", {
+        hint: "Sort by created, name, duration or experiment, or take --json and sort what comes.",
+      });
+    return { field: fields[by], order: descending ? "desc" : "asc" };
+  });
+  return { query: terms.join(" and "), sort: keys.length === 0 ? undefined : JSON.stringify(keys) };
 }

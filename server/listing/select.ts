@@ -60,10 +60,7 @@ export async function* selectRuns(
   selection: RunSelection,
   signal?: AbortSignal,
 ): AsyncGenerator<string[]> {
-  if (selection.query !== undefined && selection.archived)
-    throw new MatyanError("usage", "--archived and --query can't be used together", {
-      hint: "A query says itself that it wants archived runs: '... and run.archived'.",
-    });
+  if (selection.query !== undefined && selection.archived) throw queryAndArchived();
   await checkNames(store, selection);
   const [first, ...others] = selection.sort;
   if (first === undefined || (first.by === "created" && others.length === 0)) {
@@ -76,6 +73,12 @@ export async function* selectRuns(
   }
   const ranked = await rankRuns(store, selection, signal);
   for (let at = 0; at < ranked.length; at += 1000) yield ranked.slice(at, at + 1000).map(({ hash }) => hash);
+}
+
+export function queryAndArchived(): MatyanError {
+  return new MatyanError("usage", "--archived and --query can't be used together", {
+    hint: "A query says itself that it wants archived runs: '... and run.archived'.",
+  });
 }
 
 /** The selected runs by creation. */
