@@ -56,7 +56,7 @@ export class LiveWatch {
   }
 
   /** What happened in the last minutes. */
-  get last(): Required<Pick<LiveFigures, "slow" | "errors">> {
+  get last(): { readonly slow: NonNullable<LiveFigures["slow"]>; readonly errors: NonNullable<LiveFigures["errors"]> } {
     const now = this.#now();
     this.#minute(now);
     const since = now - minutes * 60;
