@@ -122,6 +122,25 @@ test("runs ls takes a query beside its filters and orders", async () => {
   expect((await matyan("runs", "ls", "--query", "run.")).err).toContain("the query is wrong");
 });
 
+test("a chart of a server's metric is the one of this machine's", async () => {
+  for (const args of [
+    ["--json"],
+    ["--context", "subset=val", "--json"],
+    ["--x", "time", "--json"],
+    ["--height", "8"],
+  ]) {
+    const plot = ["runs", "plot", hashes[0]!, hashes[1]!, "--metric", "loss", ...args];
+    const here = await matyan(...plot);
+    const there = await matyan(...plot, "--url", server.address);
+    expect(here.code).toBe(0);
+    // Which beginnings of hashes are unique only the store knows.
+    const shown = (out: string) => out.replace(/aaa[12]\S*/g, "hash").replace(/ +/g, " ");
+    expect(shown(there.out)).toBe(shown(here.out));
+  }
+  const unknown = await matyan("runs", "plot", hashes[0]!, "--metric", "lost", "--url", server.address);
+  expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining("There are: loss")]);
+});
+
 test("runs ls asks a server for the same filters and orders", async () => {
   for (const args of [
     [],

@@ -3,9 +3,11 @@ import { MatyanError } from "../../formats/error.ts";
 import { contextText, parseContextTerm } from "../../server/listing/contextText.ts";
 import { findRun } from "../../server/listing/findRun.ts";
 import { withStore } from "../../server/listing/open.ts";
-import { readSeries, type Series, type XAxis } from "../../server/listing/series.ts";
+import { readSeries, type Series, type SeriesRequest, type XAxis } from "../../server/listing/series.ts";
 import { shortHashes } from "../../server/listing/shortHash.ts";
-import type { Store } from "../../server/store/index.ts";
+import { parseAddress } from "../client/address.ts";
+import { Http } from "../client/http.ts";
+import { readRemoteSeries } from "../client/remoteSeries.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { drawChart, smallestChart } from "../ui/chart.ts";
 import { shortNumber } from "../ui/numbers.ts";
@@ -20,6 +22,7 @@ interface Options {
   readonly width?: number;
   readonly height?: number;
   readonly samples: number;
+  readonly url?: string;
 }
 
 /** Enough for several points per dot column of a wide terminal: lows and highs between the columns are seen too. */
@@ -28,7 +31,7 @@ const defaultSamples = 2000;
 export const define: Define = (command) => {
   command
     .description("Draw a metric of one or more runs, one line for each run and context.")
-    .argument("<hash...>", "hashes of runs, or beginnings of them")
+    .argument("<hash...>", "hashes of runs; without --url beginnings that no other run shares will do")
     .requiredOption("--metric <name>", "the metric to draw")
     .option("--context <name=value>", "only contexts with this value; repeatable", collect)
     .addOption(
@@ -46,6 +49,7 @@ export const define: Define = (command) => {
       countBetween(smallestChart.height, 500),
     )
     .option("--samples <n>", "points read per line at most", countBetween(2, 1_000_000), defaultSamples)
+    .option("--url <api>", "ask the server at this address instead of opening the store")
     .addHelpText(
       "after",
       `\nA longer sequence is sampled evenly over its steps: a spike between two samples is not seen; raise --samples.`,
@@ -59,25 +63,41 @@ export const define: Define = (command) => {
       ),
     )
     .action(
-      execute<[string[]], Options>((context, options, prefixes) =>
-        withStore(context.config, (store) => plot(context, options, store, prefixes)),
-      ),
+      execute<[string[]], Options>(async (context, options, typed) => {
+        const request = { ...options, context: (options.context ?? []).map(parseContextTerm) };
+        const drawn = await (options.url === undefined
+          ? local(context, request, typed)
+          : remote(context, request, new Http(parseAddress(options.url)), typed));
+        plot(context, options, drawn);
+      }),
     );
 };
 
-async function plot({ out, signal }: Context, options: Options, store: Store, prefixes: string[]): Promise<void> {
-  const hashes = new Set<string>();
-  const terms = (options.context ?? []).map(parseContextTerm);
-  for (const prefix of prefixes) hashes.add(await findRun(store, prefix));
-  const request = {
-    hashes: [...hashes],
-    metric: options.metric,
-    context: terms,
-    x: options.x,
-    samples: options.samples,
-  };
-  const { series, without } = await readSeries(store, request, signal);
-  const short = await shortHashes(store, [...hashes]);
+interface Drawn {
+  readonly series: readonly Series[];
+  /** Runs that have none. */
+  readonly without: readonly string[];
+  /** The beginnings of hashes that are shown; a hash that is not there is shown whole. */
+  readonly short: ReadonlyMap<string, string>;
+}
+
+type Request = Omit<SeriesRequest, "hashes">;
+
+async function local({ config, signal }: Context, request: Request, prefixes: readonly string[]): Promise<Drawn> {
+  return withStore(config, async (store) => {
+    const hashes = new Set<string>();
+    for (const prefix of prefixes) hashes.add(await findRun(store, prefix));
+    const read = await readSeries(store, { ...request, hashes: [...hashes] }, signal);
+    return { ...read, short: await shortHashes(store, [...hashes]) };
+  });
+}
+
+async function remote({ signal }: Context, request: Request, http: Http, hashes: readonly string[]): Promise<Drawn> {
+  const read = await readRemoteSeries(http, { ...request, hashes: [...new Set(hashes)] }, signal);
+  return { ...read, short: new Map() };
+}
+
+function plot({ out }: Context, options: Options, { series, without, short }: Drawn): void {
   for (const hash of without)
     out.warn(`run ${safeText(short.get(hash) ?? hash)} has nothing to draw for '${safeText(options.metric)}'`);
   if (out.json) {

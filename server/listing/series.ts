@@ -60,16 +60,25 @@ export async function readSeries(
       series.push(...found);
     });
   }
-  if (series.length > 0) return { series, without };
-  if (!known.has(request.metric)) throw unknownMetric(request.metric, known);
+  if (series.length === 0) throw nothingToDraw(request, known, contexts);
+  return { series, without };
+}
+
+/** Why there is no series. @param known names of metrics of the runs @param contexts those of the metric that was asked for */
+export function nothingToDraw(
+  request: SeriesRequest,
+  known: ReadonlySet<string>,
+  contexts: ReadonlySet<string>,
+): MatyanError {
+  if (!known.has(request.metric)) return unknownMetric(request.metric, known);
   if (contexts.size > 0 && request.context.length > 0) {
     const terms = request.context.map(([name, value]) => `${name}=${value}`).join(", ");
     const there = [...contexts].map((text) => text || "the empty one").sort();
-    throw new MatyanError("not_found", `'${request.metric}' has no context with ${terms}`, {
+    return new MatyanError("not_found", `'${request.metric}' has no context with ${terms}`, {
       hint: `Its contexts are: ${there.join("; ")}.`,
     });
   }
-  throw new MatyanError("not_found", `'${request.metric}' has no points with a ${request.x}`, {
+  return new MatyanError("not_found", `'${request.metric}' has no points with a ${request.x}`, {
     hint: request.x === "step" ? "Nothing has been logged to it yet." : "Use --x step: every point has a step.",
   });
 }
@@ -85,11 +94,21 @@ async function seriesOfRun(
     .filter(({ context }) => matchesContext(context, request.context))
     .sort((a, b) => (contextText(a.context) < contextText(b.context) ? -1 : 1));
   const columns = request.x === "step" ? [] : [request.x];
-  const sampled: { metric: MetricSummary; points: Point[] }[] = [];
+  const sampled: SampledPoints[] = [];
   for (const metric of wanted) {
     const ref = { hash: run.hash, contextId: metric.contextId, name: metric.name };
     sampled.push({ metric, points: await sampleSequence(tx, store, ref, request.samples, { columns }) });
   }
+  return seriesFrom(run, sampled, request.x);
+}
+
+export interface SampledPoints {
+  readonly metric: Pick<MetricSummary, "name" | "context">;
+  readonly points: readonly Point[];
+}
+
+/** The series of one run's metrics; none of those without points that have an x. */
+export function seriesFrom(run: RunSummary, sampled: readonly SampledPoints[], x: XAxis): Series[] {
   // Runs are laid over each other by the time since their own start, not by the calendar.
   const start = sampled.reduce(
     (least, { points }) => points.reduce((min, { time }) => Math.min(min, time ?? min), least),
@@ -97,11 +116,11 @@ async function seriesOfRun(
   );
   return sampled.flatMap(({ metric, points }) => {
     const pairs = points.flatMap((point) => {
-      const x = xOf(point, request.x, start);
-      return x === undefined ? [] : [[x, toNumber(point.value) ?? Number.NaN] as const];
+      const at = xOf(point, x, start);
+      return at === undefined ? [] : [[at, toNumber(point.value) ?? Number.NaN] as const];
     });
     if (pairs.length === 0) return [];
-    if (request.x !== "step") pairs.sort(([a], [b]) => a - b);
+    if (x !== "step") pairs.sort(([a], [b]) => a - b);
     return [
       {
         run,
