@@ -31,6 +31,11 @@ export interface ApiCall {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface OpenAnswer {
+  readonly headers: Headers;
+  readonly pieces: AsyncGenerator<Uint8Array, void>;
+}
+
 /** The place of an error in a query, as the API tells it (`ErrorPosition` of the query language). */
 export interface RefusedQuery {
   readonly statement: string;
@@ -99,8 +104,12 @@ export class Http {
 
   /** The body in pieces. Only an answer whose beginning fails is asked for again. @throws MatyanError */
   async *bytes(call: ApiCall): AsyncGenerator<Uint8Array, void> {
-    const { response, silence } = await this.repeat(call, async (response, silence) => ({ response, silence }));
-    yield* readPieces(response.body, silence);
+    yield* (await this.open(call)).pieces;
+  }
+
+  /** The same with the headers. The pieces have to be taken. */
+  open(call: ApiCall): Promise<OpenAnswer> {
+    return this.repeat(call, async ({ headers, body }, silence) => ({ headers, pieces: readPieces(body, silence) }));
   }
 
   /**
