@@ -46,13 +46,18 @@ export function figureGrid(state: TopState, width: number, style: Style): string
 function drawCell({ label, value, short, paint, history }: Cell, width: number, style: Style): string {
   const room = width - labelWidth - 2;
   const text = cutText(textWidth(value) > room ? (short ?? value) : value, room);
-  // As many bars as fit, and no more than can be taken in; they begin at 0, so that a steady rate looks steady.
+  // As many bars as fit, and no more than can be taken in.
   const bars = Math.min(30, room - textWidth(text) - 1);
-  const spark = history === undefined || bars < 4 ? "" : sparkline([0, ...history.slice(-bars)]).slice(1);
+  const spark = history === undefined || bars < 4 ? "" : rateLine(history.slice(-bars));
   const painted = text === unknown ? style.dim(text) : (paint ?? ((plain) => plain))(text);
   const drawn = style.dim(padText(cutText(label, labelWidth - 1), labelWidth)) + painted;
   const whole = spark === "" ? drawn : `${drawn} ${style.cyan(spark)}`;
   return padText(whole, width);
+}
+
+/** Bars begin at 0, so that a steady rate looks steady, and none at all looks like nothing. */
+function rateLine(rates: readonly number[]): string {
+  return sparkline([0, Math.max(1e-9, ...rates.filter(Number.isFinite)), ...rates]).slice(2);
 }
 
 function cellsOf({ sample, rates, history }: TopState, style: Style): Cell[] {

@@ -140,5 +140,11 @@ function paramLines(run: RunSummary, width: number, style: Style): string[] {
 function logOf({ log }: OpenedPage, { width, height, style }: PageView): string[] {
   if (log.length === 0) return [];
   const lines = log.slice(-Math.max(1, Math.floor(height / 4)));
-  return ["", style.bold("Log"), ...lines.map((line) => cutText(safeText(line), width))];
+  return ["", style.bold("Log"), ...lines.map((line) => cutText(safeText(visible(line)), width))];
+}
+
+/** What a terminal would show of a line: without colours, and of a progress bar that went over itself the last state. */
+function visible(line: string): string {
+  const states = Bun.stripANSI(line).split("\r");
+  return states.findLast((state) => state !== "") ?? "";
 }

@@ -100,6 +100,15 @@ test("what is not known is a dash with the reason below", () => {
   expect(text).toContain("– points in: no server has this folder; consumer lag: there is no Kafka");
 });
 
+test("a log line is shown as a terminal would show it", () => {
+  const page = samplePage(0);
+  if (page.kind !== "page") throw new Error("it is a page");
+  const log = ["\u001b[32mgreen\u001b[0m", "10%\r50%\r100%", "bell \u0007 rings"];
+  const state = sampleState([key("enter"), { ...page, page: { ...page.page, log } }]);
+  const lines = screenLines(state, sampleScreen(80, 24, createStyle(false)));
+  expect(lines.slice(-4, -1)).toEqual(["green", "100%", "bell \\x07 rings"]);
+});
+
 test("a failed look is told above what was seen before", () => {
   const state = sampleState([{ kind: "failed", reason: "nothing listens there" }]);
   const lines = screenLines(state, sampleScreen(80, 24, createStyle(false)));
