@@ -18,7 +18,12 @@ export {
 } from "./config/configuration.ts";
 export type * from "./config/engines.ts";
 export { ConfigError, type Problem } from "./config/problems.ts";
-export { readTerminalSettings, type TerminalSettings } from "./config/terminal.ts";
+export {
+  type ImageSettings,
+  readImageSettings,
+  readTerminalSettings,
+  type TerminalSettings,
+} from "./config/terminal.ts";
 export { type Environment, type LogLevel, logLevels, type Role, roles } from "./config/types.ts";
 export { type Setting, type Source, type Sources, show } from "./config/values.ts";
 export { defaultDataDir, type Group, groups, type Name, names, type Variable, variableOf } from "./config/variables.ts";

@@ -27,3 +27,28 @@ export function readTerminalSettings(env: Environment): TerminalSettings {
 function isSet(value: string | undefined): boolean {
   return value !== undefined && value !== "" && value !== "0" && value.toLowerCase() !== "false";
 }
+
+/** What the environment says of pictures in the terminal. */
+export interface ImageSettings {
+  /** The protocol of the terminal that is named; undefined where only the terminal itself can tell. */
+  readonly protocol: "kitty" | "iterm" | undefined;
+  /** What stands between us and the terminal: what is said of the terminal may be of another one then. */
+  readonly multiplexer: "tmux" | "screen" | undefined;
+}
+
+/** Reads TERM, TERM_PROGRAM, LC_TERMINAL, KITTY_WINDOW_ID, KONSOLE_VERSION, TMUX and STY. */
+export function readImageSettings(env: Environment): ImageSettings {
+  const term = env["TERM"] ?? "";
+  const program = (env["TERM_PROGRAM"] ?? "").toLowerCase();
+  const isKitty =
+    isSet(env["KITTY_WINDOW_ID"]) ||
+    isSet(env["KONSOLE_VERSION"]) ||
+    /kitty|ghostty/.test(term) ||
+    program === "ghostty";
+  const isIterm = ["iterm.app", "wezterm"].includes(program) || env["LC_TERMINAL"] === "iTerm2";
+  const isScreen = isSet(env["STY"]) || term.startsWith("screen");
+  return {
+    protocol: isKitty ? "kitty" : isIterm ? "iterm" : undefined,
+    multiplexer: isSet(env["TMUX"]) || program === "tmux" ? "tmux" : isScreen ? "screen" : undefined,
+  };
+}
