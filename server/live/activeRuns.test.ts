@@ -10,9 +10,9 @@ const hashOf = (i: number) => Bun.hash(String(i)).toString(16).padStart(16, "0")
 
 async function storeOf(count: number, finished: (i: number) => boolean = () => false): Promise<Store> {
   const store = await memoryStore();
-  for (let from = 0; from < count; from += 500)
+  for (let from = 0; from < count; from += 100)
     await store.database.transact(async (tx) => {
-      for (let i = from; i < Math.min(count, from + 500); i++) {
+      for (let i = from; i < Math.min(count, from + 100); i++) {
         await createRun(tx, store, hashOf(i), { name: `run ${i}`, createdAt: 1_000 + i });
         if (finished(i)) await finishRun(tx, store, hashOf(i), { now: 9_000 });
       }
