@@ -1,0 +1,81 @@
+// Metrics as searches tell them, for servers whose lists of points lack epochs, times, NaN and infinities.
+import { contextId } from "../../formats/context.ts";
+import { floatsOf, type StreamNode } from "../../formats/stream.ts";
+import { isMap } from "../../formats/value.ts";
+import { fieldsOf, listOf } from "../client/results.ts";
+import { nodeValue, queryOf, type RemoteRun, type RemoteServer, type RemoteTrace } from "./backupRemoteServer.ts";
+
+/** What a search of ours gives of one metric at most. */
+const limit = 50_000n;
+
+export interface Columns {
+  readonly values: Float64Array;
+  /** Without elements where the server tells none; NaN where a point has none. */
+  readonly epochs: Float64Array;
+  readonly times: Float64Array;
+  /** Where the step's point is; undefined when the search left it out. */
+  indexOf(step: number): number | undefined;
+}
+
+/** Whether servers tell epochs and times in searches, once it is known. The existing one does not (W9). */
+const tellsTimes = new WeakMap<RemoteServer, boolean>();
+
+/** One metric's name at a time is in memory. */
+export class MetricColumns {
+  readonly #server: RemoteServer;
+  readonly #run: RemoteRun;
+  #name: string | undefined;
+  #columns: ReadonlyMap<number, Columns> = new Map();
+
+  constructor(server: RemoteServer, run: RemoteRun) {
+    this.#server = server;
+    this.#run = run;
+  }
+
+  /**
+   * Undefined when a search would add nothing: `hasGaps` says whether values are missing, and not only epochs and times.
+   * `most`: the most points that a metric of that name has. More are not asked for: the existing server looks for each.
+   */
+  async of({ name, contextId }: RemoteTrace, most: bigint, hasGaps: boolean): Promise<Columns | undefined> {
+    if (this.#name !== name) {
+      if (!hasGaps && tellsTimes.get(this.#server) === false) return undefined;
+      this.#columns = await this.#search(name, most);
+      this.#name = name;
+    }
+    return this.#columns.get(contextId);
+  }
+
+  async #search(name: string, most: bigint): Promise<Map<number, Columns>> {
+    const { hash, props } = this.#run;
+    const q = `${queryOf(hash, props.archived)} and metric.name == ${JSON.stringify(name)}`;
+    // Two more than there are steps: sampling leaves none out then (rest-api.md 4.7).
+    const p = Number(most + 2n < limit ? most + 2n : limit);
+    const [[, found] = []] = await this.#server.objects("runs/search/metric", { q, p }, true);
+    const columns = new Map<number, Columns>();
+    if (found === undefined) return columns;
+    for (const node of listOf(fieldsOf(found, "run").get("traces"))) {
+      const trace = fieldsOf(node, "trace");
+      const context = nodeValue(trace.get("context"));
+      columns.set(contextId(isMap(context) ? context : null), this.#columnsOf(trace));
+    }
+    return columns;
+  }
+
+  #columnsOf(trace: ReadonlyMap<string | bigint, StreamNode>): Columns {
+    const [steps, values, epochs, times] = ["iters", "values", "epochs", "timestamps"].map(
+      (part) => floatsOf(trace.get(part)) ?? new Float64Array(0),
+    ) as [Float64Array, Float64Array, Float64Array, Float64Array];
+    if (steps.length > 0) tellsTimes.set(this.#server, times.length > 0);
+    return { values, epochs, times, indexOf: (step) => search(steps, step) };
+  }
+}
+
+function search(steps: Float64Array, wanted: number): number | undefined {
+  let low = 0;
+  for (let high = steps.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (steps[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return steps[low] === wanted ? low : undefined;
+}
