@@ -276,7 +276,7 @@ onTerminal(
       await press("Down");
       await until(/› \w{8} {2}first/);
       await press("Enter");
-      const page = await until("hparams");
+      const page = await until("Parameters");
       expect(page).toContain("accuracy{subset=val}");
       await press("?");
       await until("Keys");

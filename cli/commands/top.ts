@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidArgumentError } from "commander";
 import { MatyanError } from "../../formats/error.ts";
-import type { LiveSource } from "../../server/live/source.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { type SortName, sortNames } from "../ui/top/order.ts";
+import type { Sampler } from "../ui/top/sampler.ts";
+import type { Sample } from "../ui/top/track.ts";
 import { countBetween } from "./options.ts";
 
 interface Options {
@@ -78,23 +79,23 @@ function parseInterval(text: string): number {
 
 async function top(context: Context, options: Options): Promise<void> {
   const { out, config, signal } = context;
+  const [{ openSource }, { Sampler }] = await Promise.all([
+    import("../ui/top/openSource.ts"),
+    import("../ui/top/sampler.ts"),
+  ]);
   // What is read after the user quit would only be waited for.
   const quit = new AbortController();
-  const { openSource } = await import("../ui/top/openSource.ts");
   const source = await openSource(config, options.url, now, AbortSignal.any([signal, quit.signal]));
   try {
-    const isLive = out.terminal.stdout && process.stdin.isTTY === true && out.settings.cursor && !out.settings.ci;
-    if (out.json || options.once || !isLive) return await print(context, options, source);
+    const hasTerminal = out.terminal.stdout && process.stdin.isTTY === true && out.settings.cursor && !out.settings.ci;
+    const isLive = hasTerminal && !out.json && !options.once;
+    const sampler = new Sampler(source, options.limit ?? (isLive ? screenRuns : answerRuns));
+    const first = await sampler.look();
+    const { place } = source;
+    if (!isLive) return await print(context, options, sampler, first, place);
     const { watch } = await import("../ui/top/watch.ts");
-    await watch(source, {
-      listing: listingOf(options),
-      limit: options.limit ?? screenRuns,
-      interval: options.interval ?? usualInterval,
-      count: options.count,
-      style: out.style,
-      now,
-      signal,
-    });
+    const { interval = usualInterval, count } = options;
+    await watch(sampler, first, { place, listing: listingOf(options), interval, count, style: out.style, now, signal });
   } finally {
     quit.abort(new MatyanError("interrupted", "stopped"));
     await source.close();
@@ -110,34 +111,31 @@ function listingOf({ sort, reverse = false, filter = "" }: Options) {
 }
 
 /** One look, or one for each interval, as lines or JSON. */
-async function print({ out, signal }: Context, options: Options, source: LiveSource): Promise<void> {
-  const [{ Sampler }, { reduce, startState, listed }, { snapshotLines, snapshotDocument, documentSparks }, table] =
-    await Promise.all([
-      import("../ui/top/sampler.ts"),
-      import("../ui/top/state.ts"),
-      import("../ui/top/snapshot.ts"),
-      import("../ui/top/runTable.ts"),
-    ]);
-  const sampler = new Sampler(source, options.limit ?? answerRuns);
+async function print(
+  { out, signal }: Context,
+  options: Options,
+  sampler: Sampler,
+  first: Sample,
+  place: string,
+): Promise<void> {
+  const [{ reduce, startState, listed }, { snapshotLines, snapshotDocument, documentSparks }, { sparksShown }] =
+    await Promise.all([import("../ui/top/state.ts"), import("../ui/top/snapshot.ts"), import("../ui/top/runTable.ts")]);
   const { interval } = options;
   const count = options.once ? 1 : (options.count ?? (interval === undefined ? 1 : Number.POSITIVE_INFINITY));
-  let state = reduce(startState(listingOf(options)), { kind: "looked", sample: await sampler.look() });
-  const { columns, style } = out;
+  let state = reduce(startState(listingOf(options)), { kind: "looked", sample: first });
+  const { columns: width, style } = out;
   for (let looks = 0; looks < count; looks++) {
     // Rates are between two looks; where nothing is counted there is nothing to wait for.
-    const { received, applied } = state.sample!.figures;
-    const isCounted = received !== undefined || applied !== undefined;
+    const isCounted = first.figures.received !== undefined || first.figures.applied !== undefined;
     if (looks > 0 || isCounted) {
-      await sleep((interval ?? (looks === 0 ? rateSeconds : usualInterval)) * 1_000, undefined, { signal });
+      const seconds = interval ?? (looks === 0 ? rateSeconds : usualInterval);
+      await sleep(seconds * 1_000, undefined, { signal });
       state = reduce(state, { kind: "looked", sample: await sampler.look() });
     }
-    const wanted = out.json ? documentSparks : table.sparksShown(columns);
+    const wanted = out.json ? documentSparks : sparksShown(width);
     state = reduce(state, { kind: "sparks", sparks: await sampler.sparks(listed(state), state.tracks, wanted) });
-    if (out.json) out.record(snapshotDocument(state, source.place));
-    else {
-      if (looks > 0) out.line("");
-      for (const line of snapshotLines(state, { width: columns, style, place: source.place, now: now() }))
-        out.line(line);
-    }
+    if (looks > 0) out.line("");
+    out.record(snapshotDocument(state, place));
+    for (const line of snapshotLines(state, { width, style, place, now: now() })) out.line(line);
   }
 }

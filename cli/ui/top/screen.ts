@@ -65,8 +65,7 @@ function pageView({ columns, rows, style, now }: Screen) {
 
 /** All between title and foot, and how many rows the table of runs has. */
 function panels(state: TopState, { columns, rows, style, now }: Screen): { lines: string[]; rows: number } {
-  if (state.sample === undefined)
-    return { lines: [state.trouble === undefined ? style.dim("looking ...") : ""], rows: 0 };
+  if (state.sample === undefined) return { lines: [], rows: 0 };
   const { figures } = state.sample;
   const grid = figureGrid(state, columns, style);
   const missing = missingLine(figures, columns, style);

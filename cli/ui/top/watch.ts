@@ -1,18 +1,18 @@
 // `matyan top` on a terminal: looks every now and then, takes keys, and draws what the state is.
 import { messageOf } from "../../../formats/error.ts";
-import type { LiveSource } from "../../../server/live/source.ts";
 import type { Style } from "../style.ts";
 import type { Listing } from "./order.ts";
 import { sparksShown } from "./runTable.ts";
-import { Sampler } from "./sampler.ts";
+import type { Sampler } from "./sampler.ts";
 import { pagesOf, runsOnScreen, type Screen, screenLines } from "./screen.ts";
 import { type Action, reduce, startState, type TopState } from "./state.ts";
 import { mountTop } from "./topView.tsx";
+import type { Sample } from "./track.ts";
 
 export interface WatchOptions {
+  /** What is looked at, as people call it. */
+  readonly place: string;
   readonly listing: Partial<Listing>;
-  /** Runs that are looked at. */
-  readonly limit: number;
   /** Between two looks, seconds. */
   readonly interval: number;
   /** Looks, after which it ends by itself; undefined: when it is told to. */
@@ -23,14 +23,14 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
+/** Between the first two looks at most, milliseconds. */
+const firstMs = 1_000;
 /** How often the ages on the screen are drawn anew, milliseconds. */
 const redrawMs = 1_000;
 
-/** Resolves when the user quits. @throws MatyanError when the first look fails: there is nothing to show then */
-export async function watch(source: LiveSource, options: WatchOptions): Promise<void> {
-  const sampler = new Sampler(source, options.limit);
-  const first = await sampler.look();
-  await using terminal = new Terminal(source.place, options);
+/** Goes on from the first look. Resolves when the user quits. */
+export async function watch(sampler: Sampler, first: Sample, options: WatchOptions): Promise<void> {
+  await using terminal = new Terminal(options);
   terminal.dispatch({ kind: "looked", sample: first });
   await Promise.all([keepLooking(terminal, sampler, options), keepReading(terminal, sampler)]);
 }
@@ -41,7 +41,8 @@ async function keepLooking(
   { interval, count }: Pick<WatchOptions, "interval" | "count">,
 ): Promise<void> {
   for (let looks = 1; count === undefined || looks < count; looks++) {
-    await terminal.pause(interval * 1_000);
+    // The first rates are wanted soon.
+    await terminal.pause(looks === 1 ? Math.min(interval * 1_000, firstMs) : interval * 1_000);
     if (terminal.isOver) return;
     if (terminal.state.isPaused) continue;
     try {
@@ -78,7 +79,6 @@ async function keepReading(terminal: Terminal, sampler: Sampler): Promise<void> 
 class Terminal implements AsyncDisposable {
   state: TopState;
   readonly #options: WatchOptions;
-  readonly #place: string;
   readonly #view = mountTop((key) => this.#press(key));
   readonly #timer = setInterval(() => this.draw(), redrawMs);
   readonly #resized = () => {
@@ -87,8 +87,7 @@ class Terminal implements AsyncDisposable {
   };
   #waiting: (() => void)[] = [];
 
-  constructor(place: string, options: WatchOptions) {
-    this.#place = place;
+  constructor(options: WatchOptions) {
     this.#options = options;
     this.state = startState(options.listing);
     process.stdout.on("resize", this.#resized);
@@ -101,9 +100,9 @@ class Terminal implements AsyncDisposable {
   }
 
   screen(): Screen {
-    const { style, interval, now } = this.#options;
+    const { style, interval, now, place } = this.#options;
     const { columns = 80, rows = 24 } = process.stdout;
-    return { columns, rows, style, now: now(), place: this.#place, interval };
+    return { columns, rows, style, now: now(), place, interval };
   }
 
   dispatch(action: Action): void {
