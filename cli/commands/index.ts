@@ -142,6 +142,13 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./runs-plot.ts")).define,
   },
   {
+    path: ["runs", "images"],
+    usage: "HASH",
+    summary: "show the images of a run, or write them to files",
+    group: "Look at runs",
+    load: async () => (await import("./runs-images.ts")).define,
+  },
+  {
     path: ["runs", "diff"],
     usage: "HASH HASH",
     summary: "compare two runs: parameters and last values",

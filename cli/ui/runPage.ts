@@ -40,6 +40,7 @@ export function runPage(run: RunSummary, sequences: readonly SequenceRow[], opti
     header(run, options),
     parameters(attrs, options),
     sequenceTable(sequences, options),
+    imagesHint(run, options),
     artifactTable(artifactsOf(attrs.get(artifactsName)), options),
   ];
   return sections.filter((lines) => lines.length > 0).flatMap((lines, index) => (index === 0 ? lines : ["", ...lines]));
@@ -114,6 +115,12 @@ function sequenceTable(rows: readonly SequenceRow[], { width, style }: PageOptio
     ];
   });
   return [style.bold("Sequences"), ...tableLines(columns, cells, width, { ...style, bold: style.dim })];
+}
+
+/** A page shows no pictures, but says how they are seen. */
+function imagesHint({ hash, sequences }: RunSummary, { width, style }: PageOptions): string[] {
+  if (!sequences.some(({ dtype }) => dtype === "image")) return [];
+  return [style.dim(cutText(`Images are shown by: matyan runs images ${safeText(hash)}`, width))];
 }
 
 function compareSequences(a: SequenceRow, b: SequenceRow): number {

@@ -36,6 +36,6 @@ export function artifactsOf(blobs: Value | undefined): ArtifactEntry[] {
  * The key of an artifact's blob, or undefined when it is not among the blobs of the run: below `<hash>/`, or `artifacts/<hash>/`
  * as early scripts had it. A run must not be a way to other runs' files (S4).
  */
-export function blobKeyOf(hash: string, { key }: ArtifactEntry): string | undefined {
+export function blobKeyOf(hash: string, { key }: Pick<ArtifactEntry, "key">): string | undefined {
   return key.startsWith(`${hash}/`) || key.startsWith(`artifacts/${hash}/`) ? key : undefined;
 }

@@ -26,7 +26,7 @@ function painted(width: number, height: number, channels: 3 | 4 = 3, noise = 0):
 
 test("kitty gets the PNG in chunks of at most 4096 bytes of base64, the last one marked", async () => {
   const picture = await preparePicture(painted(300, 200, 3, 160), room);
-  const text = kittyText(picture);
+  const text = kittyText(picture).join("");
   const codes = [...text.matchAll(/\u001b_G([^;]*);([^\u001b]*)\u001b\\/g)];
   expect(codes.map(([code]) => code).join("")).toBe(text);
   expect(codes.length).toBeGreaterThan(3);
@@ -41,7 +41,7 @@ test("kitty gets the PNG in chunks of at most 4096 bytes of base64, the last one
   const sent = Buffer.from(codes.map(([, , data]) => data).join(""), "base64");
   expect(new Uint8Array(sent)).toEqual(new Uint8Array(picture.png));
   const small = kittyText({ png: new Uint8Array([1, 2, 3]), cells: { columns: 1, rows: 1 } });
-  expect(small).toBe("\u001b_Ga=T,f=100,q=2,c=1,r=1,m=0;AQID\u001b\\");
+  expect(small).toEqual(["\u001b_Ga=T,f=100,q=2,c=1,r=1,m=0;AQID\u001b\\"]);
 });
 
 test("iTerm2 gets the file with its size and name, to be shown inline", async () => {

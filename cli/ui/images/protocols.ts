@@ -1,4 +1,5 @@
-// Pictures as what terminals understand: the kitty graphics protocol, iTerm2's OSC 1337, and sixel. Each function gives the text that draws one picture at the cursor.
+// Pictures as what terminals understand: the kitty graphics protocol, iTerm2's OSC 1337, and sixel. Each function gives the escape
+// sequences that draw one picture at the cursor.
 import { decode } from "fast-png";
 import { MatyanError } from "../../../formats/error.ts";
 import type { Picture } from "./picture.ts";
@@ -14,15 +15,15 @@ const chunkLength = 4_096;
  * Transmits a PNG and shows it at once (a=T). The terminal is to answer nothing (q=2): nobody reads it.
  * https://sw.kovidgoyal.net/kitty/graphics-protocol/
  */
-export function kittyText({ png, cells }: Pick<Picture, "png" | "cells">): string {
+export function kittyText({ png, cells }: Pick<Picture, "png" | "cells">): string[] {
   const data = base64(png);
-  let text = "";
+  const codes: string[] = [];
   for (let at = 0; at < data.length || at === 0; at += chunkLength) {
     const isLast = at + chunkLength >= data.length;
     const first = at === 0 ? `a=T,f=100,q=2,c=${cells.columns},r=${cells.rows},` : "";
-    text += `\u001b_G${first}m=${isLast ? 0 : 1};${data.slice(at, at + chunkLength)}\u001b\\`;
+    codes.push(`\u001b_G${first}m=${isLast ? 0 : 1};${data.slice(at, at + chunkLength)}\u001b\\`);
   }
-  return text;
+  return codes;
 }
 
 /** A file shown inline, in as many cells. https://iterm2.com/documentation-images.html */
