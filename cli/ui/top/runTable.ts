@@ -47,7 +47,8 @@ function widthsOf(width: number): Widths {
 /** Values that a sparkline in a table of `width` is drawn from, and of how many metrics. */
 export function sparksShown(width: number): { readonly metrics: number; readonly values: number } {
   const { metrics, spark } = widthsOf(width);
-  return { metrics, values: spark };
+  // One at least: it tells when the run was heard.
+  return { metrics: Math.max(1, metrics), values: spark };
 }
 
 export function runTitle(state: TopState, width: number, style: Style): string {

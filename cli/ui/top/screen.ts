@@ -67,7 +67,8 @@ function pageView({ columns, rows, style, now }: Screen) {
 function panels(state: TopState, { columns, rows, style, now }: Screen): { lines: string[]; rows: number } {
   if (state.sample === undefined) return { lines: [], rows: 0 };
   const { figures } = state.sample;
-  const grid = figureGrid(state, columns, style);
+  // On a low screen the runs get a half of it.
+  const grid = figureGrid(state, columns, style).slice(0, Math.max(1, Math.floor((rows - titleRows - 2) / 2)));
   const missing = missingLine(figures, columns, style);
   const above = [...grid, ...(missing === "" ? [] : [missing]), ""];
   const free = rows - titleRows - above.length - 1;

@@ -56,23 +56,22 @@ async function keepLooking(
 
 /** Reads what the screen needs beyond the look, whenever one or the other changed. */
 async function keepReading(terminal: Terminal, sampler: Sampler): Promise<void> {
-  for (;;) {
+  while (!terminal.isOver) {
+    const wanted = terminal.wanted();
     const { state } = terminal;
     try {
       if (state.opened !== undefined) {
         const { hash } = state.opened;
         terminal.dispatch({ kind: "page", hash, page: await sampler.page(hash) });
-      } else {
+      } else if (!state.isHelp) {
         const screen = terminal.screen();
-        const runs = runsOnScreen(state, screen);
-        const sparks = await sampler.sparks(runs, state.tracks, sparksShown(screen.columns));
+        const sparks = await sampler.sparks(runsOnScreen(state, screen), state.tracks, sparksShown(screen.columns));
         terminal.dispatch({ kind: "sparks", sparks });
       }
     } catch (error) {
       if (!terminal.isOver) terminal.dispatch({ kind: "failed", reason: messageOf(error) });
     }
-    await terminal.changed(state);
-    if (terminal.isOver) return;
+    await terminal.until(() => !Bun.deepEquals(terminal.wanted(), wanted));
   }
 }
 
@@ -130,18 +129,17 @@ class Terminal implements AsyncDisposable {
     }
   }
 
-  /** Resolves when keys or a look changed what is wanted since `state`, or when all is over. */
-  async changed(state: TopState): Promise<void> {
-    const isSame = () =>
-      this.state.sample === state.sample &&
-      this.state.opened?.hash === state.opened?.hash &&
-      this.state.selected === state.selected &&
-      this.state.typed === state.typed &&
-      this.state.filter === state.filter &&
-      this.state.sort === state.sort &&
-      this.state.reversed === state.reversed &&
-      this.state.isHelp === state.isHelp;
-    if (!this.isOver && isSame()) await this.#woken();
+  /** What has to be read for the screen: another list means to read again. */
+  wanted(): readonly unknown[] {
+    const { sample, opened, isHelp } = this.state;
+    const screen = this.screen();
+    const runs = runsOnScreen(this.state, screen).map(({ hash }) => hash);
+    return [sample?.figures.at, opened?.hash, isHelp, screen.columns, ...runs];
+  }
+
+  /** Resolves when it is true, or when all is over. */
+  async until(isSo: () => boolean): Promise<void> {
+    while (!this.isOver && !isSo()) await this.#woken();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
