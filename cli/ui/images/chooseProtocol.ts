@@ -13,6 +13,8 @@ export interface Drawing {
   readonly cell: CellSize;
   /** What an escape sequence is wrapped in on its way. */
   readonly wrap: (text: string) => string;
+  /** Whether something in between does not know of the picture. */
+  readonly isPassed: boolean;
 }
 
 export interface ChooseHost {
@@ -37,27 +39,32 @@ export async function chooseProtocol(
   if (choice === "none" || json || quiet) return "";
   if (choice !== "auto") {
     const cell = (terminal.stdout ? await host.ask() : undefined)?.cell ?? usualCell;
-    return { protocol: choice, cell, wrap: await wrapFor(choice, multiplexer, host) };
+    const wrap = await wrapFor(choice, multiplexer, host);
+    return { protocol: choice, cell, wrap: wrap ?? asIs, isPassed: wrap !== undefined };
   }
   if (!terminal.stdout || !settings.cursor) return "";
   const answer = await host.ask();
   const cell = answer?.cell ?? usualCell;
-  const asIs = (text: string) => text;
   // A multiplexer draws the screen anew at any time, and only knows of the pictures that it draws itself.
-  if (multiplexer === undefined && protocol !== undefined) return { protocol, cell, wrap: asIs };
-  if (answer?.hasSixel) return { protocol: "sixel", cell, wrap: asIs };
+  if (multiplexer === undefined && protocol !== undefined) return { protocol, cell, wrap: asIs, isPassed: false };
+  if (answer?.hasSixel) return { protocol: "sixel", cell, wrap: asIs, isPassed: false };
   if (multiplexer === "tmux")
     return "pictures are not shown inside this tmux: it does not draw sixels itself (tmux 3.4 built with them does). Leave it, or try --inline kitty with `set -g allow-passthrough on`; -o DIR writes files.";
   if (multiplexer === "screen") return "pictures are not shown inside screen. Leave it, or write files with -o DIR.";
   return "this terminal does not say that it shows pictures: --inline kitty, iterm or sixel tries; -o DIR writes files.";
 }
 
+function asIs(text: string): string {
+  return text;
+}
+
+/** What lets an escape sequence through; undefined where nothing is in its way. */
 async function wrapFor(
   protocol: ImageProtocol,
   multiplexer: ImageSettings["multiplexer"],
   host: ChooseHost,
-): Promise<Drawing["wrap"]> {
-  if (multiplexer === undefined || protocol === "sixel") return (text) => text;
+): Promise<Drawing["wrap"] | undefined> {
+  if (multiplexer === undefined || protocol === "sixel") return undefined;
   if (multiplexer === "screen")
     throw new MatyanError("usage", `screen keeps ${protocol} pictures from the terminal`, {
       hint: "Leave screen, or write files with -o DIR.",

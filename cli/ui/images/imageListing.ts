@@ -74,7 +74,11 @@ const mostBytes = 100_000_000;
 const freeRows = 4;
 
 /** What draws the picture. @throws MatyanError that names it when it can't be shown. */
-export async function drawImage(image: RunImage, { protocol, cell, wrap }: Drawing, out: Output): Promise<string> {
+export async function drawImage(
+  image: RunImage,
+  { protocol, cell, wrap, isPassed }: Drawing,
+  out: Output,
+): Promise<string> {
   const what = `'${image.name}' at step ${image.step}`;
   const bytes = await gather(image, what);
   const room = { columns: out.columns, rows: Math.max(4, out.rows - freeRows), cell };
@@ -85,7 +89,10 @@ export async function drawImage(image: RunImage, { protocol, cell, wrap }: Drawi
       protocol === "kitty"
         ? kittyText(picture)
         : [protocol === "iterm" ? itermText(picture, name) : sixelText(picture.png)];
-    return codes.map(wrap).join("");
+    const text = codes.map(wrap).join("");
+    // tmux knows nothing of what passes through it: room is made before, and the cursor put below.
+    const { rows } = picture.cells;
+    return isPassed ? `${"\n".repeat(rows)}\u001b[${rows}A${text}\u001b[${rows}B` : text;
   } catch (error) {
     if (!(error instanceof MatyanError)) throw error;
     throw new MatyanError(error.code, `${what}: ${error.message}`, { cause: error });
