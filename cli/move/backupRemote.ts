@@ -7,7 +7,7 @@ import type { BackupReport } from "../../server/archive/backup.ts";
 import { parseAddress } from "../client/address.ts";
 import { explainFinding, lookAt } from "../client/diagnose.ts";
 import { BrokenAnswer, ServerRefusal } from "../client/http.ts";
-import { writeEntities } from "./backupRemoteEntities.ts";
+import { writeEntities, writeNotes } from "./backupRemoteEntities.ts";
 import { backupRemoteRun, type Lack } from "./backupRemoteRun.ts";
 import { type RemoteFilters, remoteRuns } from "./backupRemoteSelect.ts";
 import { RemoteServer } from "./backupRemoteServer.ts";
@@ -31,7 +31,7 @@ export interface BackupRemoteReport extends BackupReport {
   readonly notGiven: readonly string[];
 }
 
-export const maxWarnings = 100;
+const maxWarnings = 100;
 
 /**
  * As `backup`: archived runs are included, runs that are being deleted are not, filters must all be passed, and nothing is left
@@ -83,7 +83,8 @@ export async function backupRemote(options: BackupRemoteOptions): Promise<Backup
   }
   if (filters.size > 0 && written.length === 0) return { ...nothing, ...lists, warningCount };
   progress.item("entities");
-  await writeEntities(server, archive, written, warn);
+  const experiments = await writeEntities(server, archive, warn);
+  await writeNotes(server, archive, { experiments, runs: written }, warn);
   const summary = await archive.finish({ filters, includeBlobs });
   return {
     ...{ path: summary.path, runs: summary.runs, points: summary.records, blobs: summary.blobs },
@@ -104,7 +105,7 @@ export async function reasonOfRun(server: RemoteServer, error: unknown): Promise
 }
 
 /** What no server's API tells, and what that of this one did not tell of things that these runs have. */
-function notGivenOf(lacks: ReadonlySet<Lack>): string[] {
+export function notGivenOf(lacks: ReadonlySet<Lack>): string[] {
   const told: Readonly<Record<Lack, string>> = {
     points: "epochs and times of metrics' points, and the types of metrics",
     objects:

@@ -16,8 +16,12 @@ const common = { id: "id", name: "name", description: "description" } as const;
 const times = { created_at: "created_at", updated_at: "updated_at" } as const;
 const counted = { run_count: "run_count", archived: "is_archived" } as const;
 
-const listings: readonly Listing[] = [
-  { kind: "experiment", path: "experiments", fields: { ...common, ...counted, creation_time: "created_at" } },
+const experiments: Listing = {
+  kind: "experiment",
+  path: "experiments",
+  fields: { ...common, ...counted, creation_time: "created_at" },
+};
+const others: readonly Listing[] = [
   { kind: "tag", path: "tags", fields: { ...common, ...counted, color: "color" } },
   { kind: "dashboard", path: "dashboards", fields: { ...common, ...times, app_id: "app_id" } },
   { kind: "dashboard_app", path: "apps", fields: { id: "id", type: "type", state: "state", ...times } },
@@ -27,42 +31,62 @@ const listings: readonly Listing[] = [
 /** Fields of notes that are times; servers may tell them as dates. */
 const noteTimes = new Set(["created_at", "updated_at"]);
 
-/**
- * All of them, of the whole project; notes of all experiments and of the runs given.
- * @param warn is told of lists that the server fails at: the existing one does where an id is damaged (W6)
- */
-export async function writeEntities(
-  server: RemoteServer,
-  archive: ArchiveWriter,
-  runs: readonly string[],
-  warn: (message: string) => void,
-): Promise<void> {
-  const experiments: string[] = [];
-  for (const { kind, path, fields } of listings)
-    for (const entity of await listed(server, path, warn)) {
-      const data: ValueMap = new Map();
-      for (const [name, value] of entity) {
-        const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
-        if (field !== undefined && value !== null) data.set(field, value);
-      }
-      // Only those are listed.
-      if (kind === "dashboard") data.set("is_archived", false);
-      const id = data.get("id");
-      if (kind === "experiment" && typeof id === "string") experiments.push(id);
-      await archive.entity(kind, data);
-    }
-  const owners = [
-    ...experiments.map((id) => ({ path: `experiments/${encodeURIComponent(id)}`, field: "experiment_id", id })),
-    ...runs.map((id) => ({ path: `runs/${encodeURIComponent(id)}`, field: "run_hash", id })),
-  ];
-  for (const { path, field, id } of owners)
-    for (const note of await listed(server, `${path}/note`, warn))
-      await archive.entity("note", noteOf(note, field, id));
+/** Is told of lists that the server fails at: the existing one does where an id is damaged (W6). */
+export type Warn = (message: string) => void;
+
+/** All of the whole project but notes, and its settings. @returns the ids of the experiments */
+export async function writeEntities(server: RemoteServer, archive: ArchiveWriter, warn: Warn): Promise<string[]> {
+  const ids = await writeExperiments(server, archive, warn);
+  for (const listing of others) await writeListed(server, archive, listing, warn);
   const settings = await settingsOf(server);
   if (settings.size > 0) await archive.extra("project.json", settings);
+  return ids;
 }
 
-async function listed(server: RemoteServer, path: string, warn: (message: string) => void): Promise<ValueMap[]> {
+/** @returns their ids */
+export function writeExperiments(server: RemoteServer, archive: ArchiveWriter, warn: Warn): Promise<string[]> {
+  return writeListed(server, archive, experiments, warn);
+}
+
+async function writeListed(
+  server: RemoteServer,
+  archive: ArchiveWriter,
+  { kind, path, fields }: Listing,
+  warn: Warn,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (const entity of await listed(server, path, warn)) {
+    const data: ValueMap = new Map();
+    for (const [name, value] of entity) {
+      const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
+      if (field !== undefined && value !== null) data.set(field, value);
+    }
+    // Only those are listed.
+    if (kind === "dashboard") data.set("is_archived", false);
+    const id = data.get("id");
+    if (typeof id === "string") ids.push(id);
+    await archive.entity(kind, data);
+  }
+  return ids;
+}
+
+/** The notes of these experiments and runs. */
+export async function writeNotes(
+  server: RemoteServer,
+  archive: ArchiveWriter,
+  owners: { readonly experiments: readonly string[]; readonly runs: readonly string[] },
+  warn: Warn,
+): Promise<void> {
+  const paths = [
+    ...owners.experiments.map((id) => ({ path: `experiments/${encodeURIComponent(id)}`, field: "experiment_id", id })),
+    ...owners.runs.map((id) => ({ path: `runs/${encodeURIComponent(id)}`, field: "run_hash", id })),
+  ];
+  for (const { path, field, id } of paths)
+    for (const note of await listed(server, `${path}/note`, warn))
+      await archive.entity("note", noteOf(note, field, id));
+}
+
+async function listed(server: RemoteServer, path: string, warn: Warn): Promise<ValueMap[]> {
   try {
     return await server.list(path);
   } catch (error) {
