@@ -81,6 +81,11 @@ export interface Database {
   readonly longSnapshots: boolean;
   /** Only where `longSnapshots` is false; used through `lastingSnapshot` (lasting.ts), which says what it does. */
   lasting?<T>(range: KeyRange, body: (tx: ReadTransaction) => Promise<T>, changed?: () => void): Promise<T>;
+  /**
+   * About how many bytes the keys and values of a range are, at a cost that does not grow with them. Only where the store keeps
+   * such an account: FoundationDB, in whose samples a range of less than some megabytes may be 0.
+   */
+  estimateBytes?(range: KeyRange): Promise<number>;
   /** Refuses new work, waits for the work that was accepted, then lets go of the store. A second call does no harm. */
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import type { BlobStore } from "../blobs/index.ts";
 import type { Config } from "../config.ts";
 import { embeddedPaths } from "../embedded.ts";
+import { prefixRange } from "../kv/index.ts";
 import type { Store } from "../store/index.ts";
 import { BlobTally } from "./blobTally.ts";
 import { type Figure, figureNames } from "./figures.ts";
@@ -24,13 +25,12 @@ export function enginesOf(
   const isFolder = config.blobs.engine === "folder" && blobs !== undefined;
   const reasons: Partial<Record<Figure, string>> = {
     ...reasonFor(["lag", "letters"], "there is no Kafka"),
-    store: "only FoundationDB itself knows: fdbcli --exec status",
     blobs: "an object store is not listed for this",
   };
   return {
     parts: {
       store,
-      ...(config.store.engine === "embedded" && { storeBytes: () => storeBytes(embeddedPaths(config).store) }),
+      storeBytes: store && storeBytesOf(config, store),
       ...(isFolder && { blobs: new BlobTally(blobs, now) }),
       kafka,
       reasons,
@@ -39,8 +39,19 @@ export function enginesOf(
   };
 }
 
+/** Of the files, or as the store itself estimates. */
+function storeBytesOf(config: Pick<Config, "dataDir" | "store">, { database, dirs }: Store): () => Promise<number> {
+  if (config.store.engine === "embedded") return () => fileBytes(embeddedPaths(config).store);
+  return async () => {
+    let bytes = 0;
+    for (const dir of [dirs.runs, dirs.indexes, dirs.system])
+      bytes += (await database.estimateBytes?.(prefixRange(dir))) ?? 0;
+    return bytes;
+  };
+}
+
 /** With what was committed and is not in the main file yet. */
-async function storeBytes(path: string): Promise<number> {
+async function fileBytes(path: string): Promise<number> {
   const { size } = await stat(path);
   const log = await stat(`${path}-wal`).catch(() => ({ size: 0 }));
   return size + log.size;

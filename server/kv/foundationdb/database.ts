@@ -82,6 +82,17 @@ export class FoundationDatabase implements Database {
     return this.#access.read(() => this.#lasting(range, body, changed));
   }
 
+  estimateBytes(range: KeyRange): Promise<number> {
+    return this.#access.read(async () => {
+      const native = this.#begin();
+      try {
+        return Number(await native.estimatedBytes(range).take());
+      } finally {
+        await native.destroy();
+      }
+    });
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;

@@ -199,6 +199,20 @@ suite(`FoundationDB${missingFoundationDb === undefined ? "" : `: ${missingFounda
       });
   });
 
+  test("the size of a range is estimated without reading it", async () => {
+    const cluster = await openTestCluster();
+    const value = randomBytes(50_000);
+    const size = 20_000_000;
+    for (let at = 0; at < size; at += 5_000_000)
+      await plain.transact(async (tx) => {
+        for (let i = 0; i < 100; i++) tx.set(bytes(`${at + i}`), value);
+      });
+    const estimate = await cluster.estimateBytes!(prefixRange(prefix));
+    expect(estimate).toBeGreaterThan(size / 3);
+    expect(estimate).toBeLessThan(size * 3);
+    await cluster.close();
+  });
+
   test("a key space of another program is read as it is", async () => {
     const raw = await openTestCluster();
     const key = Buffer.concat([prefix, bytes("raw")]);

@@ -29,6 +29,7 @@ const symbols = {
     args: [address, address, int, int, int, address, int, int, int, int, int, int, int, int, int],
     returns: address,
   },
+  fdb_transaction_get_estimated_range_size_bytes: { args: [address, address, int, address, int], returns: address },
   fdb_transaction_set: { args: [address, address, int, address, int], returns: "void" },
   fdb_transaction_clear: { args: [address, address, int], returns: "void" },
   fdb_transaction_clear_range: { args: [address, address, int, address, int], returns: "void" },

@@ -143,6 +143,20 @@ export class NativeTransaction {
     return { pairs: arena.copyPairs(arena.pointer, arena.firstInteger), more };
   };
 
+  /** About how many bytes the keys and values of a range are, from the store's samples: small ranges may be 0. */
+  estimatedBytes({ begin, end }: KeyRange): Pending<bigint> {
+    const { client, arena } = this.#network;
+    arena.place(begin, end);
+    const future = client.fdb_transaction_get_estimated_range_size_bytes(
+      this.#address,
+      arena.first,
+      begin.length,
+      arena.second,
+      end.length,
+    );
+    return this.#start(future, this.#integerOf);
+  }
+
   set(key: Key, value: Uint8Array): void {
     const { client, arena } = this.#network;
     arena.place(key, value);
