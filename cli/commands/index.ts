@@ -249,7 +249,7 @@ export const commands: readonly CommandEntry[] = [
   {
     path: ["backup"],
     usage: "OUT",
-    summary: "write runs of the store to an archive",
+    summary: "write runs of the store, or of a server, to an archive",
     group: "Keep them safe",
     load: async () => (await import("./backup.ts")).define,
   },
@@ -280,6 +280,13 @@ export const commands: readonly CommandEntry[] = [
     summary: "note that nothing is to be done about them",
     group: "Keep them safe",
     load: async () => (await import("./dlq.ts")).defineDrop,
+  },
+  {
+    path: ["copy"],
+    usage: "--from PLACE --to PLACE",
+    summary: "copy runs between stores, servers and archives",
+    group: "Keep them safe",
+    load: async () => (await import("./copy.ts")).define,
   },
   {
     path: ["reindex"],

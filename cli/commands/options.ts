@@ -1,5 +1,6 @@
 // How the values of options are read; each names the option's mistake as a usage error.
 import { InvalidArgumentError } from "commander";
+import { MatyanError } from "../../formats/error.ts";
 
 /** A whole number from 0. */
 export function parseCount(text: string): number {
@@ -20,4 +21,15 @@ export function countBetween(low: number, high: number): (text: string) => numbe
 /** Gathers a repeatable option. */
 export function collect(value: string, values: readonly string[] = []): string[] {
   return [...values, value];
+}
+
+/** The value of `--runs`: hashes or beginnings of them, separated by commas. */
+export function parseRuns(list: string | undefined): string[] | undefined {
+  if (list === undefined) return undefined;
+  const prefixes = list
+    .split(",")
+    .map((prefix) => prefix.trim())
+    .filter((prefix) => prefix !== "");
+  if (prefixes.length > 0) return prefixes;
+  throw new MatyanError("usage", "--runs names no run", { hint: "Leave it out to take all runs." });
 }

@@ -182,7 +182,12 @@ class Copy {
     const keeps = onConflict !== "replace";
     if (keeps && (there === "whole" || (dryRun && there === "some")))
       return { ...nothing, action: "keep", reason: "a run of that hash is there already" };
-    if (dryRun) return { ...nothing, action: there === "none" ? "create" : "replace" };
+    if (dryRun)
+      return {
+        ...nothing,
+        action: there === "none" ? "create" : "replace",
+        reason: "its data are not read in a dry run",
+      };
 
     const notes: string[] = [];
     const reading = {
