@@ -5,6 +5,7 @@ import { testFolder } from "../../server/testing/served.ts";
 import { Run } from "../client/index.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { mainFile, runMatyan } from "../testing.ts";
+import { openTmux, tmuxPath } from "../ui/tmux.ts";
 
 interface Look {
   readonly at: number;
@@ -242,72 +243,47 @@ test("an address where nothing is, a folder without a store and odd options are 
   await fails(2, "Allowed choices are created, heard", "--sort", "color");
 });
 
-const tmux = Bun.which("tmux");
-const onTerminal = tmux === null ? test.skip : test;
+const onTerminal = tmuxPath === undefined ? test.skip : test;
 
 onTerminal(
-  "on a terminal keys work, resizing is followed, and the terminal is given back (skipped without tmux)",
+  "on a terminal keys work, resizing is followed, and the terminal is given back (needs tmux)",
   async () => {
-    const socket = `matyan-top-test-${process.pid}`;
-    const run = async (...args: readonly string[]) => {
-      const child = Bun.spawn(["tmux", "-L", socket, "-f", "/dev/null", ...args], {
-        stdout: "pipe",
-        stderr: "inherit",
-      });
-      const out = await child.stdout.text();
-      expect(await child.exited).toBe(0);
-      return out;
-    };
-    const until = async (what: string | RegExp) => {
-      for (let wait = 0; wait < 400; wait++) {
-        const screen = await run("capture-pane", "-p", "-t", "top");
-        if (typeof what === "string" ? screen.includes(what) : what.test(screen)) return screen;
-        await Bun.sleep(50);
-      }
-      throw new Error(`'${what}' did not come: ${await run("capture-pane", "-p", "-t", "top")}`);
-    };
-    const press = (...keys: readonly string[]) => run("send-keys", "-t", "top", ...keys);
-    const command = `echo before; ${process.execPath} ${mainFile} top --url ${server.address} --interval 0.3; echo "ended with $?"; sleep 600`;
-    try {
-      await run("new-session", "-d", "-s", "top", "-x", "80", "-y", "24", command);
-      const first = await until("› ");
-      expect(first).toMatch(/› \w{8} {2}second/);
-      expect(first.split("\n")[0]).toStartWith("matyan top  http://127.0.0.1");
-      await press("Down");
-      await until(/› \w{8} {2}first/);
-      await press("Enter");
-      const page = await until("Parameters");
-      expect(page).toContain("accuracy{subset=val}");
-      await press("?");
-      await until("Keys");
-      await press("x");
-      await until("esc back");
-      await press("Escape");
-      await until("enter open");
-      await press("/", "s", "e", "c");
-      await until("filter: sec");
-      await press("Enter");
-      await until("with 'sec'");
-      await press("Escape");
-      await until(/second[\s\S]*first|first[\s\S]*second/);
-      await press("p");
-      await until("paused");
-      await press("s");
-      await until("s sort: heard");
-      await run("resize-window", "-t", "top", "-x", "200", "-y", "50");
-      const wide = await until("steps/s");
-      const lines = wide.split("\n");
-      expect(lines.findLastIndex((line) => line !== "")).toBe(49);
-      expect(lines[49]).toContain("q quit");
-      await run("resize-window", "-t", "top", "-x", "40", "-y", "10");
-      await until(/^matyan top.*\n(?:.*\n){8}enter open/);
-      await press("q");
-      const after = await until("ended with 0");
-      expect(after).toContain("before");
-      expect(after).not.toContain("matyan top");
-    } finally {
-      await run("kill-server");
-    }
+    const command = `${process.execPath} ${mainFile} top --url ${server.address} --interval 0.3`;
+    await using terminal = await openTmux(`echo before; ${command}; echo "ended with $?"`, { columns: 80, rows: 24 });
+    const { until, press, resize } = terminal;
+    const first = await until("› ");
+    expect(first).toMatch(/› \w{8} {2}second/);
+    expect(first.split("\n")[0]).toStartWith("matyan top  http://127.0.0.1");
+    await press("Down");
+    await until(/› \w{8} {2}first/);
+    await press("Enter");
+    expect(await until("Parameters")).toContain("accuracy{subset=val}");
+    await press("?");
+    await until("Keys");
+    await press("x");
+    await until("esc back");
+    await press("Escape");
+    await until("enter open");
+    await press("/", "s", "e", "c");
+    await until("filter: sec");
+    await press("Enter");
+    await until("with 'sec'");
+    await press("Escape");
+    await until(/second[\s\S]*first/);
+    await press("p");
+    await until("paused");
+    await press("s");
+    await until("s sort: heard");
+    await resize(200, 50);
+    const lines = (await until("steps/s")).split("\n");
+    expect(lines.findLastIndex((line) => line !== "")).toBe(49);
+    expect(lines[49]).toContain("q quit");
+    await resize(40, 10);
+    await until(/^matyan top.*\n(?:.*\n){8}enter open/);
+    await press("q");
+    const after = await until("ended with 0");
+    expect(after).toContain("before");
+    expect(after).not.toContain("matyan top");
   },
   60_000,
 );

@@ -1,19 +1,15 @@
 // The screen of `matyan top` as approved pictures, and that it fits any terminal whatever is shown.
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expectApproved } from "../approved.ts";
 import { createStyle } from "../style.ts";
 import { textWidth } from "../text.ts";
+import { openTmux, tmuxPath } from "../tmux.ts";
 import { runsOnScreen, screenLines } from "./screen.ts";
-import { reduce, startState, type TopState } from "./state.ts";
-import { key, sampleAt, samplePage, sampleRun, sampleScreen, sampleState } from "./testSample.ts";
+import { reduce, startState } from "./state.ts";
+import { key, sampleAt, samplePage, samplePages, sampleRun, sampleScreen, sampleState } from "./testSample.ts";
 
-const opened = () => sampleState([key("down"), key("enter"), samplePage(1)]);
-const pages: readonly (readonly [string, () => TopState])[] = [
-  ["runs", () => sampleState([key("down"), key("down")])],
-  ["run", opened],
-  ["help", () => sampleState([key("?")])],
-];
 /** Colours are the terminal's own sixteen: on light and dark ground the codes are the same. */
 const styles = [
   ["colors", createStyle(true)],
@@ -24,7 +20,7 @@ for (const [columns, rows] of [
   [80, 24],
   [200, 50],
 ] as const)
-  for (const [page, state] of pages)
+  for (const { page, state } of samplePages)
     for (const [name, style] of styles)
       test(`the page '${page}' at ${columns}x${rows} is as approved (${name})`, () => {
         expectApproved(
@@ -34,7 +30,7 @@ for (const [columns, rows] of [
       });
 
 test("without colours there is no escape code, and colours change nothing but colours", () => {
-  for (const [, state] of pages) {
+  for (const { state } of samplePages) {
     const plain = screenLines(state(), sampleScreen(120, 40, createStyle(false)));
     const colored = screenLines(state(), sampleScreen(120, 40, createStyle(true)));
     expect(plain.join("\n")).not.toContain("\u001b");
@@ -115,3 +111,19 @@ test("a failed look is told above what was seen before", () => {
   expect(lines[1]).toBe("nothing listens there");
   expect(lines.join("\n")).toContain("resnet50");
 });
+
+const onTerminal = tmuxPath === undefined ? test.skip : test;
+const program = join(import.meta.dir, "testingProgram.tsx");
+
+for (const [columns, rows] of [
+  [80, 24],
+  [200, 50],
+] as const)
+  onTerminal(`what a terminal of ${columns}x${rows} shows is what is approved (needs tmux)`, async () => {
+    await using terminal = await openTmux(`${process.execPath} ${program}`, { columns, rows });
+    for (const [i, { page }] of samplePages.entries()) {
+      await terminal.press(`${i + 1}`);
+      const last = page === "runs" ? "enter open" : page === "run" ? "esc back" : "any key goes back";
+      expectApproved(`top-${page}-${columns}x${rows}-plain`, (await terminal.until(last)).trimEnd().split("\n"));
+    }
+  });

@@ -147,3 +147,10 @@ export function samplePage(index: number, lines = 20): Action {
 export function sampleScreen(columns: number, rows: number, style: Screen["style"]): Screen {
   return { columns, rows, style, now: sampleTime + 5, place: "http://metrics.example:53800", interval: 2 };
 }
+
+/** The pages that are approved. */
+export const samplePages: readonly { readonly page: string; readonly state: () => TopState }[] = [
+  { page: "runs", state: () => sampleState([key("down"), key("down")]) },
+  { page: "run", state: () => sampleState([key("down"), key("enter"), samplePage(1)]) },
+  { page: "help", state: () => sampleState([key("?")]) },
+];
