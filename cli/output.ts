@@ -38,6 +38,8 @@ export interface Output {
   error(message: string, details: { code: string; hint?: string | undefined; stack?: string | undefined }): void;
   /** Writes out what is held back. Commands need not call it: it is called at their end. */
   flush(): void;
+  /** Resolves when more may be written: lists wait for it after some hundred lines. Where it is not there, at once. */
+  drain?(): Promise<void>;
   /** Names what is drawn on the terminal (progress), to be taken away while a line is written and drawn again below. */
   attach(screen: Screen | undefined): void;
 }

@@ -20,7 +20,10 @@ export type * from "./config/engines.ts";
 export { ConfigError, type Problem } from "./config/problems.ts";
 export {
   type ImageSettings,
+  type Pager,
+  readHistoryFile,
   readImageSettings,
+  readPager,
   readTerminalSettings,
   type TerminalSettings,
 } from "./config/terminal.ts";

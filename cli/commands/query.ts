@@ -6,6 +6,7 @@ import { parseAddress } from "../client/address.ts";
 import { Http } from "../client/http.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { counted } from "../ui/numbers.ts";
+import { paged } from "../ui/pager.ts";
 import { prepareTyped } from "../ui/queryText.ts";
 import { parseColumns } from "../ui/runColumns.ts";
 import { defaultRows, type Listed, rowLimit } from "../ui/runListing.ts";
@@ -21,6 +22,7 @@ interface Options {
   readonly columns?: string;
   readonly format: "table" | "csv";
   readonly url?: string;
+  readonly pager: boolean;
 }
 
 const notes = `
@@ -41,6 +43,7 @@ export const define: Define = (command) => {
     .option("--columns <list>", "as for `matyan runs ls`")
     .addOption(command.createOption("--format <format>", "how to print").choices(["table", "csv"]).default("table"))
     .option("--url <api>", "ask the server at this address instead of opening the store")
+    .option("--no-pager", "print a list that is longer than the screen as it is, not through $PAGER or less")
     .addHelpText("after", notes)
     .addHelpText(
       "after",
@@ -69,23 +72,28 @@ async function query(context: Context, options: Options, text: string): Promise<
   const format = { format: options.format, columns, limit };
   if (options.url !== undefined) {
     const http = new Http(parseAddress(options.url));
-    const listed = await (options.metrics
-      ? listRemoteMetrics(context, http, text, limit)
-      : listRemoteRuns(context, http, { query: text }, format));
+    const listed = await paged(context, options.pager, (context) =>
+      options.metrics
+        ? listRemoteMetrics(context, http, text, limit)
+        : listRemoteRuns(context, http, { query: text }, format),
+    );
     return tell(out, options, listed);
   }
   const prepared = prepareTyped(text, options.metrics ? "metric" : "run");
   await withStore(config, async (store) => {
     if (options.explain) return explainPlan(out, store, prepared, options.metrics ? undefined : limit);
-    const listed = await (options.metrics
-      ? listFoundMetrics(context, store, prepared, limit)
-      : listFoundRuns(context, store, prepared, format));
+    const listed = await paged(context, options.pager, (context) =>
+      options.metrics
+        ? listFoundMetrics(context, store, prepared, limit)
+        : listFoundRuns(context, store, prepared, format),
+    );
     tell(out, options, listed);
   });
 }
 
-function tell(out: Context["out"], { metrics, format }: Options, { shown, more }: Listed): void {
-  if (out.quiet || out.json || format !== "table") return;
+function tell(out: Context["out"], { metrics, format }: Options, listed: Listed | undefined): void {
+  if (listed === undefined || out.quiet || out.json || format !== "table") return;
+  const { shown, more } = listed;
   const what = metrics ? "metric" : "run";
   if (shown === 0) out.rawError(`No ${what}s match.\n`);
   if (more) out.rawError(`${out.errorStyle.dim(`The first ${counted(shown, what)}; --limit 0 lists all.`)}\n`);

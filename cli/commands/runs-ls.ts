@@ -9,6 +9,7 @@ import { Http } from "../client/http.ts";
 import { quoted } from "../client/searches.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { counted } from "../ui/numbers.ts";
+import { paged } from "../ui/pager.ts";
 import { prepareTyped } from "../ui/queryText.ts";
 import { fieldNames, parseColumns } from "../ui/runColumns.ts";
 import {
@@ -34,6 +35,7 @@ interface Options {
   readonly columns?: string;
   readonly format: "table" | "csv";
   readonly url?: string;
+  readonly pager: boolean;
 }
 
 /** Runs read, laid out and printed at a time. */
@@ -60,6 +62,7 @@ export const define: Define = (command) => {
     .option("--columns <list>", `of ${fieldNames.join(", ")}, metric:NAME, metric:NAME{k=v}, param:PATH`)
     .addOption(command.createOption("--format <format>", "how to print").choices(["table", "csv"]).default("table"))
     .option("--url <api>", "ask the server at this address instead of opening the store")
+    .option("--no-pager", "print a list that is longer than the screen as it is, not through $PAGER or less")
     .addHelpText(
       "after",
       `\nMetrics show their last value and how they came there. Runs without a value to sort by come last.`,
@@ -82,9 +85,11 @@ export const define: Define = (command) => {
           columns: options.columns === undefined ? undefined : parseColumns(options.columns),
           limit: rowLimit(out, options.format, options.limit),
         };
-        const listed = await (options.url === undefined
-          ? withStore(config, (store) => printRuns(context, options, store, format))
-          : listRemoteRuns(context, new Http(parseAddress(options.url)), remoteQuery(options), format));
+        const listed = await paged(context, options.pager, (context) =>
+          options.url === undefined
+            ? withStore(config, (store) => printRuns(context, options, store, format))
+            : listRemoteRuns(context, new Http(parseAddress(options.url)), remoteQuery(options), format),
+        );
         tell(out, options, listed);
       }),
     );
@@ -120,10 +125,11 @@ async function printRuns(
   return listRuns(out, summaries(), format, storeSource(store));
 }
 
-function tell(out: Context["out"], { format, archived, query }: Options, { shown, more }: Listed): void {
-  if (out.quiet || out.json || format !== "table") return;
-  if (shown === 0)
-    out.rawError(`No runs match.${archived || query ? "" : " Archived runs are listed by --archived."}\n`);
+function tell(out: Context["out"], { format, archived, query }: Options, listed: Listed | undefined): void {
+  if (listed === undefined || out.quiet || out.json || format !== "table") return;
+  const { shown, more } = listed;
+  const hint = archived || query ? "" : " Archived runs are listed by --archived.";
+  if (shown === 0) out.rawError(`No runs match.${hint}\n`);
   if (more) out.rawError(`${out.errorStyle.dim(`The first ${counted(shown, "run")}; --limit 0 lists all.`)}\n`);
 }
 

@@ -45,6 +45,7 @@ export async function listMetrics(
       }
       for (const row of rows) out.line(tableLine(columns, layout, row, cut));
     }
+    await out.drain?.();
     if (more) break;
   }
   return { shown, more };

@@ -80,6 +80,7 @@ export async function listRuns(
     if (print === undefined) checkColumns(columns ?? [], runs);
     print ??= printer(out, format, columns, source, runs);
     await print(runs);
+    await out.drain?.();
     shown += runs.length;
     if (more) break;
   }

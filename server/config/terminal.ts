@@ -52,3 +52,25 @@ export function readImageSettings(env: Environment): ImageSettings {
     multiplexer: isSet(env["TMUX"]) || program === "tmux" ? "tmux" : isScreen ? "screen" : undefined,
   };
 }
+
+export interface Pager {
+  /** A program and its arguments, as a shell reads them. */
+  readonly command: string;
+  /** Whether PAGER names it: then it has to be there. */
+  readonly isChosen: boolean;
+}
+
+/** What long lists are read with: PAGER, else less; undefined for none (PAGER is empty or `cat`, or the terminal is too simple). */
+export function readPager(env: Environment): Pager | undefined {
+  const chosen = env["PAGER"]?.trim();
+  if (env["TERM"] === "dumb" || chosen === "" || chosen === "cat") return undefined;
+  return { command: chosen ?? "less", isChosen: chosen !== undefined };
+}
+
+/** Where commands remember what was typed, below XDG_STATE_HOME (XDG Base Directory Specification); undefined without a home. */
+export function readHistoryFile(env: Environment): string | undefined {
+  const state = env["XDG_STATE_HOME"];
+  // Relative paths are to be ignored, says the specification.
+  if (state?.startsWith("/")) return `${state}/matyan/history`;
+  return env["HOME"] ? `${env["HOME"]}/.local/state/matyan/history` : undefined;
+}
