@@ -24,6 +24,7 @@ export function openServerSource(address: string, now: () => number, signal: Abo
   };
   return {
     place: address,
+    tellsTimes: false,
     figures: async () => {
       if (!tells) return nothing(now());
       try {

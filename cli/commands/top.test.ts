@@ -287,3 +287,29 @@ onTerminal(
   },
   60_000,
 );
+
+onTerminal(
+  "quitting does not wait for a server that does not answer (needs tmux)",
+  async () => {
+    let isHanging = false;
+    await using slow = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      idleTimeout: 0,
+      fetch: (request) => {
+        if (isHanging) return new Promise<Response>(() => undefined);
+        const { pathname, search } = new URL(request.url);
+        return fetch(`${server.address}${pathname}${search}`, request);
+      },
+    });
+    const command = `${process.execPath} ${mainFile} top --url ${slow.url.origin} --interval 0.2`;
+    await using terminal = await openTmux(`${command}; echo "ended with $?"`, { columns: 80, rows: 24 });
+    await terminal.until("second");
+    isHanging = true;
+    await Bun.sleep(500);
+    await terminal.press("q");
+    // Sooner than it would give up by itself, which is 20 s.
+    await terminal.until("ended with 0");
+  },
+  15_000,
+);

@@ -83,7 +83,6 @@ async function top(context: Context, options: Options): Promise<void> {
     import("../ui/top/openSource.ts"),
     import("../ui/top/sampler.ts"),
   ]);
-  // What is read after the user quit would only be waited for.
   const quit = new AbortController();
   const source = await openSource(config, options.url, now, AbortSignal.any([signal, quit.signal]));
   try {
@@ -95,9 +94,11 @@ async function top(context: Context, options: Options): Promise<void> {
     if (!isLive) return await print(context, options, sampler, first, place);
     const { watch } = await import("../ui/top/watch.ts");
     const { interval = usualInterval, count } = options;
-    await watch(sampler, first, { place, listing: listingOf(options), interval, count, style: out.style, now, signal });
+    await watch(sampler, first, {
+      ...{ place, listing: listingOf(options), interval, count, style: out.style, now, signal },
+      onQuit: () => quit.abort(new MatyanError("interrupted", "stopped")),
+    });
   } finally {
-    quit.abort(new MatyanError("interrupted", "stopped"));
     await source.close();
   }
 }

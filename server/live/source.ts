@@ -21,6 +21,8 @@ export interface Spark {
 export interface LiveSource {
   /** A folder or an address, as people call it. */
   readonly place: string;
+  /** Whether sparks have a `lastTime`. */
+  readonly tellsTimes: boolean;
   figures(): Promise<LiveFigures>;
   /** Runs that are not finished nor archived, at most `limit`. */
   activeRuns(limit: number): Promise<ActiveRuns>;

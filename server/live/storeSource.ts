@@ -27,6 +27,7 @@ export async function openStoreSource(config: Config, now: () => number): Promis
   const resources = undo.move();
   return {
     place: config.store.engine === "foundationdb" ? config.store.clusterFile : config.dataDir,
+    tellsTimes: true,
     figures: () => measure({ ...parts, reasons }, now()),
     activeRuns: (limit) => activeRuns(store, limit),
     run: (hash) => store.database.snapshot((tx) => readSummary(tx, store, hash, { attrs: true })),

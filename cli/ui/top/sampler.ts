@@ -28,6 +28,11 @@ export class Sampler {
     this.#limit = limit;
   }
 
+  /** Whether sparklines come with the time of their last point. */
+  get tellsTimes(): boolean {
+    return this.#source.tellsTimes;
+  }
+
   async look(): Promise<Sample> {
     const [figures, active] = await Promise.all([this.#source.figures(), this.#source.activeRuns(this.#limit)]);
     return { figures, active };

@@ -5,7 +5,7 @@ import type { Listing } from "./order.ts";
 import { sparksShown } from "./runTable.ts";
 import type { Sampler } from "./sampler.ts";
 import { pagesOf, runsOnScreen, type Screen, screenLines } from "./screen.ts";
-import { type Action, reduce, startState, type TopState } from "./state.ts";
+import { type Action, listed, reduce, startState, type TopState } from "./state.ts";
 import { mountTop } from "./topView.tsx";
 import type { Sample } from "./track.ts";
 
@@ -21,6 +21,8 @@ export interface WatchOptions {
   /** Seconds since the epoch. */
   readonly now: () => number;
   readonly signal: AbortSignal;
+  /** Told as soon as the user quits: what is still being read need not be waited for. */
+  readonly onQuit: () => void;
 }
 
 /** Between the first two looks at most, milliseconds. */
@@ -48,7 +50,7 @@ async function keepLooking(
     try {
       terminal.dispatch({ kind: "looked", sample: await sampler.look() });
     } catch (error) {
-      if (!terminal.isOver) terminal.dispatch({ kind: "failed", reason: `the last look failed: ${messageOf(error)}` });
+      terminal.dispatch({ kind: "failed", reason: `the last look failed: ${messageOf(error)}` });
     }
   }
   terminal.end();
@@ -65,11 +67,13 @@ async function keepReading(terminal: Terminal, sampler: Sampler): Promise<void> 
         terminal.dispatch({ kind: "page", hash, page: await sampler.page(hash) });
       } else if (!state.isHelp) {
         const screen = terminal.screen();
-        const sparks = await sampler.sparks(runsOnScreen(state, screen), state.tracks, sparksShown(screen.columns));
+        // To sort by it, one has to know it of all.
+        const runs = state.sort === "heard" && sampler.tellsTimes ? listed(state) : runsOnScreen(state, screen);
+        const sparks = await sampler.sparks(runs, state.tracks, sparksShown(screen.columns));
         terminal.dispatch({ kind: "sparks", sparks });
       }
     } catch (error) {
-      if (!terminal.isOver) terminal.dispatch({ kind: "failed", reason: messageOf(error) });
+      terminal.dispatch({ kind: "failed", reason: messageOf(error) });
     }
     await terminal.until(() => !Bun.deepEquals(terminal.wanted(), wanted));
   }
@@ -105,7 +109,9 @@ class Terminal implements AsyncDisposable {
   }
 
   dispatch(action: Action): void {
+    if (this.isOver) return;
     this.state = reduce(this.state, action);
+    if (this.isOver) this.end();
     this.draw();
     if (action.kind === "key" || action.kind === "looked") this.#wake();
   }
@@ -116,6 +122,7 @@ class Terminal implements AsyncDisposable {
 
   end(): void {
     this.state = { ...this.state, isOver: true };
+    this.#options.onQuit();
     this.#wake();
   }
 
@@ -131,10 +138,10 @@ class Terminal implements AsyncDisposable {
 
   /** What has to be read for the screen: another list means to read again. */
   wanted(): readonly unknown[] {
-    const { sample, opened, isHelp } = this.state;
+    const { sample, opened, isHelp, sort } = this.state;
     const screen = this.screen();
     const runs = runsOnScreen(this.state, screen).map(({ hash }) => hash);
-    return [sample?.figures.at, opened?.hash, isHelp, screen.columns, ...runs];
+    return [sample?.figures.at, opened?.hash, isHelp, sort, screen.columns, ...runs];
   }
 
   /** Resolves when it is true, or when all is over. */
