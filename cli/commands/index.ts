@@ -171,7 +171,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     path: ["query"],
-    usage: "EXPR",
+    usage: "[EXPR]",
     summary: "list runs or metrics for which an expression is true",
     group: "Look at runs",
     load: async () => (await import("./query.ts")).define,

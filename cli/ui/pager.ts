@@ -3,6 +3,7 @@ import { MatyanError, messageOf } from "../../formats/error.ts";
 import { type Pager, processEnvironment, readPager } from "../../server/config.ts";
 import { isBrokenPipe, type Output } from "../output.ts";
 import type { Context } from "../runtime.ts";
+import { takeInterrupts } from "./interrupts.ts";
 
 /** The prompt, and the line below a list. */
 const freeRows = 2;
@@ -38,7 +39,7 @@ class Paging {
   #lines = 0;
   #child: Bun.Subprocess<"pipe", "inherit", "inherit"> | undefined;
   #isGone = false;
-  #giveBack: (() => void) | undefined;
+  #interrupts: Disposable | undefined;
 
   constructor(out: Output, pager: Pager) {
     this.#out = out;
@@ -85,13 +86,7 @@ class Paging {
       throw this.#notStarted(messageOf(error));
     }
     // Ctrl-C is the pager's: it ends a search of it, not us.
-    const handlers = process.listeners("SIGINT") as (() => void)[];
-    const ignore = () => undefined;
-    process.removeAllListeners("SIGINT").on("SIGINT", ignore);
-    this.#giveBack = () => {
-      process.off("SIGINT", ignore);
-      for (const handler of handlers) process.on("SIGINT", handler);
-    };
+    this.#interrupts = takeInterrupts(() => undefined);
     void this.#child.exited.then(() => {
       this.#isGone = true;
     });
@@ -119,7 +114,7 @@ class Paging {
       if (!isBrokenPipe(error)) throw error;
     } finally {
       await this.#child.exited;
-      this.#giveBack?.();
+      this.#interrupts?.[Symbol.dispose]();
     }
     // What a shell says of a program that it does not find, or can't run.
     if (this.#child.exitCode === 127 || this.#child.exitCode === 126)

@@ -1,0 +1,122 @@
+// Queries typed one after another, with those of earlier times behind the arrow keys.
+import { createInterface } from "node:readline";
+import { MatyanError, messageOf } from "../../../formats/error.ts";
+import { type Context, reportError } from "../../runtime.ts";
+import { takeInterrupts } from "../interrupts.ts";
+import { History } from "./history.ts";
+
+export type Mode = "run" | "metric";
+
+export interface PromptActions {
+  /** Finds and lists. */
+  readonly find: (context: Context, text: string, mode: Mode) => Promise<void>;
+  readonly explain: (context: Context, text: string, mode: Mode) => Promise<void>;
+}
+
+const help = `An expression lists what it is true for: run.hparams.lr > 0.01 and "best" in run.tags
+  explain EXPR     how its runs are found
+  metrics, runs    list metrics from now on, or runs
+  exit, Ctrl-D     end
+The arrow keys give what was typed before, Tab completes fields; Ctrl-C stops a search. The language: matyan query --help
+`;
+
+/** Until the end of the input. What is wrong in a query is shown, and the next one is asked for. */
+export async function promptForQueries(
+  context: Context,
+  { historyFile, mode: first }: { readonly historyFile: string | undefined; readonly mode: Mode },
+  { find, explain }: PromptActions,
+): Promise<void> {
+  const { out, signal } = context;
+  let file = historyFile;
+  const forget = (error: unknown): undefined => {
+    if (file !== undefined) out.warn(`what is typed here is not kept: ${messageOf(error)}`);
+    file = undefined;
+  };
+  const history = (await History.open(file).catch(forget)) ?? (await History.open(undefined));
+  out.rawError(out.errorStyle.dim("Type an expression; help says more, Ctrl-D ends.\n"));
+  let mode = first;
+  while (!signal.aborted) {
+    const line = await readLine(`${out.style.bold(`${mode}>`)} `, history.newestFirst());
+    if (line === undefined) return;
+    const text = line.trim();
+    if (text === "") continue;
+    if (text === "exit" || text === "quit") return;
+    await history.add(text).catch(forget);
+    if (text === "help" || text === "?") out.raw(help);
+    else if (text === "metrics") mode = "metric";
+    else if (text === "runs") mode = "run";
+    else
+      await attempt(context, (own) =>
+        /^explain\s/.test(text) ? explain(own, text.slice(8), mode) : find(own, text, mode),
+      );
+  }
+}
+
+async function attempt(context: Context, work: (context: Context) => Promise<void>): Promise<void> {
+  const { out, signal } = context;
+  const stopped = new AbortController();
+  using _taken = takeInterrupts(() => stopped.abort(new MatyanError("interrupted", "stopped")));
+  try {
+    await work({ ...context, signal: AbortSignal.any([signal, stopped.signal]) });
+  } catch (error) {
+    signal.throwIfAborted();
+    reportError(stopped.signal.aborted ? stopped.signal.reason : error, out, false);
+  }
+}
+
+/** Undefined at the end of the input. Ctrl-C empties the line. */
+async function readLine(prompt: string, history: string[]): Promise<string | undefined> {
+  for (;;) {
+    const answer = await new Promise<{ readonly line?: string; readonly isOver: boolean }>((resolve) => {
+      // A new one each time: what runs in between has the terminal to itself, as it was.
+      const lines = createInterface({
+        input: process.stdin,
+        output: process.stdout,
+        terminal: true,
+        prompt,
+        history,
+        historySize: history.length + 1,
+        completer: completeField,
+      });
+      lines.once("line", (line) => {
+        resolve({ line, isOver: false });
+        lines.close();
+      });
+      lines.once("SIGINT", () => {
+        resolve({ isOver: false });
+        lines.close();
+      });
+      lines.once("close", () => resolve({ isOver: true }));
+      lines.prompt();
+    });
+    if (answer.line !== undefined) return answer.line;
+    process.stdout.write("\n");
+    if (answer.isOver) return undefined;
+  }
+}
+
+const fields = [
+  ...[
+    "name",
+    "experiment",
+    "tags",
+    "hash",
+    "created_at",
+    "end_time",
+    "duration",
+    "active",
+    "archived",
+    "hparams",
+    "metrics",
+  ].map((name) => `run.${name}`),
+  ...["name", "context", "last", "last_step"].map((name) => `metric.${name}`),
+  ...["explain ", "metrics", "runs", "help", "exit"],
+];
+
+/** Fields that begin with the last word of the line. */
+export function completeField(line: string): [string[], string] {
+  const word = /[\w.]*$/.exec(line)![0];
+  const isFirst = word.length === line.length;
+  const known = fields.filter((field) => field.startsWith(word) && (isFirst || field.includes(".")));
+  return [word === "" ? [] : known, word];
+}
