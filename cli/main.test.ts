@@ -133,6 +133,7 @@ test("slips of the pen are wrong usage and name what was probably meant", async 
     [["runs", "ls", "--sort", "naem"], "Did you mean name?"],
     [["runs", "ls", "--columns", "hash,statsu"], "Did you mean status?"],
     [["runs", "ls", "--limit", "many"], "whole number"],
+    [["runs", "ls", "--since", "sooon"], "'yesterday'"],
     [["runs", "ls", "--format", "xml"], "table, csv"],
     [["runs", "plot", "3f", "--metric", "loss", "--context", "val"], "NAME=VALUE"],
     [["runs", "plot", "3f"], "--metric"],
@@ -240,6 +241,10 @@ test("filters, order and limit choose the runs", async () => {
   expect(await names("--experiment", "image nets")).toEqual(['wide 実験, "quoted"', "baseline"]);
   expect(await names("--tag", "best")).toEqual(["baseline"]);
   expect(await names("--active")).toEqual(["no metrics\u001b[2J", 'wide 実験, "quoted"']);
+  expect(await names("--since", "2025-01-02T04:00Z")).toEqual(["no metrics\u001b[2J", 'wide 実験, "quoted"']);
+  expect(
+    await names("--since", "2025-01-02T04:00Z", "--query", "run.duration >= 0", "--experiment", "image nets"),
+  ).toEqual(['wide 実験, "quoted"']);
   expect(await names("--sort", "created")).toEqual(["baseline", 'wide 実験, "quoted"', "no metrics\u001b[2J"]);
   expect(await names("--sort", "-name", "--limit", "1")).toEqual(['wide 実験, "quoted"']);
   expect(await names("--sort", "metric:loss")).toEqual(['wide 実験, "quoted"', "baseline", "no metrics\u001b[2J"]);

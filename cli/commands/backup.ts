@@ -4,6 +4,7 @@ import { openStack } from "../../server/stack.ts";
 import { type BackupRemoteReport, backupRemote } from "../move/backupRemote.ts";
 import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
 import { counted, groupDigits, shortBytes } from "../ui/numbers.ts";
+import { parseMoment, sinceHelp } from "./moment.ts";
 import { parseRuns } from "./options.ts";
 
 interface Options {
@@ -33,7 +34,7 @@ export const define: Define = (command) => {
     .option("--url <api>", "ask the server at this address instead of opening the store")
     .option("--runs <list>", "only these runs: hashes or beginnings of them, separated by commas")
     .option("--experiment <name>", "only runs of this experiment")
-    .option("--since <date>", "only runs created then or later: 2026-01-31 or 2026-01-31T12:00, local without a zone")
+    .option("--since <date>", sinceHelp, parseMoment)
     .option("--no-blobs", "without images, audio and artifacts")
     .option("--compress", "a .tar.gz instead of a folder")
     .addHelpText("after", notes)

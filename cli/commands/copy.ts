@@ -13,6 +13,7 @@ import {
   summarize,
 } from "../ui/restoreReport.ts";
 import { safeText } from "../ui/text.ts";
+import { parseMoment, sinceHelp } from "./moment.ts";
 import { parseRuns } from "./options.ts";
 
 interface Options {
@@ -42,7 +43,7 @@ export const define: Define = (command) => {
     .requiredOption("--to <place>", "address of a server, or folder of a store")
     .option("--runs <list>", "only these runs: hashes or beginnings of them, separated by commas")
     .option("--experiment <name>", "only runs of this experiment")
-    .option("--since <date>", "only runs created then or later: 2026-01-31 or 2026-01-31T12:00, local without a zone")
+    .option("--since <date>", sinceHelp, parseMoment)
     .option("--skip-blobs", "without images, audio and artifacts")
     .option("--dry-run", "say what would be done, and write nothing")
     .addOption(

@@ -4,6 +4,7 @@ import type { BlobStore } from "../../server/blobs/index.ts";
 import { Configuration, type JobSettings, processSources } from "../../server/config.ts";
 import { JobLock, type JobName } from "../../server/jobs/jobLock.ts";
 import { safeAge } from "../../server/jobs/messageLife.ts";
+import { parseDuration } from "../../server/listing/duration.ts";
 import { openBus, openStack } from "../../server/stack.ts";
 import type { Store } from "../../server/store/index.ts";
 import type { CommonOptions, Context } from "../runtime.ts";
@@ -28,13 +29,11 @@ export function addJobOptions(command: Command): Command {
     );
 }
 
-/** `24h`, `7d`, `90m`, `30s`; a number alone is hours. Seconds. */
+/** `24h`, `7d`, `1h30m`, `2 days`; a number alone is hours. Seconds. */
 export function parseAge(text: string): number {
-  const [, number, unit = "h"] = /^(\d+(?:\.\d+)?)\s*(s|m|h|d|w)?$/.exec(text.trim()) ?? [];
-  const seconds = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 }[unit];
-  if (number === undefined || seconds === undefined)
-    throw new InvalidArgumentError("It must be a duration, such as 30m, 24h or 7d.");
-  return Number(number) * seconds;
+  const seconds = parseDuration(/^\s*\d+(\.\d+)?\s*$/.test(text) ? `${text}h` : text);
+  if (seconds === undefined) throw new InvalidArgumentError("It must be a duration, such as 30m, 24h or 7d.");
+  return seconds;
 }
 
 export function jobSettings({ data }: CommonOptions): JobSettings {

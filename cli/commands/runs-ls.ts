@@ -1,5 +1,6 @@
 // `matyan runs ls`: a table, CSV or JSON lines of runs.
 import { MatyanError } from "../../formats/error.ts";
+import { parseSince } from "../../server/archive/since.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { parseSortKey, queryAndArchived, type RunSelection, selectRuns } from "../../server/listing/select.ts";
 import { type NameCache, type RunSummary, readSummary } from "../../server/listing/summary.ts";
@@ -22,6 +23,7 @@ import {
   storeSource,
 } from "../ui/runListing.ts";
 import { listRemoteRuns, type RemoteQuery } from "../ui/search/remoteSearch.ts";
+import { parseMoment, sinceHelp } from "./moment.ts";
 import { collect, parseCount } from "./options.ts";
 
 interface Options {
@@ -29,6 +31,7 @@ interface Options {
   readonly tag?: string;
   readonly active?: boolean;
   readonly archived?: boolean;
+  readonly since?: string;
   readonly query?: string;
   readonly sort?: string[];
   readonly limit?: number;
@@ -48,6 +51,7 @@ export const define: Define = (command) => {
     .option("--tag <name>", "only runs with this tag")
     .option("--active", "only runs that have not been finished")
     .option("--archived", "only archived runs")
+    .option("--since <date>", sinceHelp, parseMoment)
     .option("--query <expr>", "only runs for which this is true (see `matyan query`)")
     .option(
       "--sort <key>",
@@ -74,7 +78,7 @@ export const define: Define = (command) => {
         "matyan runs ls --experiment baseline --sort metric:loss --limit 10",
         "matyan runs ls --columns hash,name,metric:loss{subset=val},param:hparams.lr",
         "matyan runs ls --query 'run.hparams.lr > 0.01' --sort metric:loss",
-        "matyan runs ls --format csv > runs.csv",
+        "matyan runs ls --since yesterday --format csv > runs.csv",
       ),
     )
     .action(
@@ -106,6 +110,7 @@ async function printRuns(
   const wanted = limit === undefined ? undefined : limit + 1;
   const selection: RunSelection = {
     ...options,
+    since: options.since === undefined ? undefined : parseSince(options.since),
     query: options.query === undefined ? undefined : prepareTyped(options.query, "run"),
     sort: (options.sort ?? []).map(parseSortKey),
     limit: wanted,
@@ -134,7 +139,7 @@ function tell(out: Context["out"], { format, archived, query }: Options, listed:
 }
 
 /** What the options select, in the words of the API. @throws MatyanError `usage` for what no server can do */
-function remoteQuery({ query, experiment, tag, active, archived, sort = [] }: Options): RemoteQuery {
+function remoteQuery({ query, experiment, tag, active, archived, since, sort = [] }: Options): RemoteQuery {
   if (query !== undefined && archived) throw queryAndArchived();
   const terms = [
     ...(query === undefined ? [] : [`(${query})`]),
@@ -142,6 +147,7 @@ function remoteQuery({ query, experiment, tag, active, archived, sort = [] }: Op
     ...(tag === undefined ? [] : [`${quoted(tag)} in run.tags`]),
     ...(active ? ["run.active == True"] : []),
     ...(archived ? ["run.archived == True"] : []),
+    ...(since === undefined ? [] : [`run.creation_time >= ${parseSince(since)}`]),
   ];
   const fields = { created: "date", name: "run", duration: "duration", experiment: "experiment" } as const;
   const keys = sort.map(parseSortKey).map(({ by, descending }) => {

@@ -32,6 +32,22 @@ export function integer(low: number, high: number = Number.MAX_SAFE_INTEGER): Ki
   };
 }
 
+/** Bytes: digits alone, or with a unit, of 1000 (`2GB`) or of 1024 (`2GiB`). */
+export function size(low: number): Kind<number> {
+  const bytes = integer(low);
+  return {
+    name: "size",
+    wanted: `a number of bytes from ${low}, such as 1048576, 500MB or 2GiB`,
+    parse: (given) => {
+      const [, number, prefix, binary] = /^\s*(\d+(?:\.\d+)?)\s*([kMGT])(i?)B\s*$/i.exec(given) ?? [];
+      if (number === undefined || prefix === undefined) return bytes.parse(given);
+      const value = Number(number) * (binary ? 1024 : 1000) ** ("KMGT".indexOf(prefix.toUpperCase()) + 1);
+      return bytes.parse(String(Math.round(value)));
+    },
+    ...plain,
+  };
+}
+
 export function float(low: number): Kind<number> {
   return {
     name: "number",

@@ -86,6 +86,11 @@ describe("values", () => {
     ]);
     for (const text of ["nan", "inf", "-1", "1,5", ""])
       expect([text, valueFrom("FDB_RETRY_MAX_DELAY_SEC", text)]).toEqual([text, text === "" ? 2 : "wrong"]);
+    const sizes = ["1048576", "500MB", "2 GiB", "1.5kB", "1tb", "2GX", "-1MB", "0", "GB"];
+    expect(sizes.map((text) => valueFrom("MATYAN_MAX_UPLOAD_BYTES", text))).toEqual([
+      ...[1_048_576, 500_000_000, 2_147_483_648, 1_500, 1_000_000_000_000],
+      ...["wrong", "wrong", "wrong", "wrong"],
+    ]);
     for (const text of ["true", "1", "YES", "on", "T", "y"]) expect(valueFrom("METRICS_ENABLED", text)).toBe(true);
     for (const text of ["False", "0", "no", "OFF", "f", "N"]) expect(valueFrom("METRICS_ENABLED", text)).toBe(false);
     expect(valueFrom("METRICS_ENABLED", "maybe")).toBe("wrong");

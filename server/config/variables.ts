@@ -146,10 +146,10 @@ const serve = {
     roles: ["frontier"],
     about: "Scheme, host and port of our own upload URLs; without it the address that the client used.",
   }),
-  MATYAN_MAX_UPLOAD_BYTES: variable(kinds.integer(1), 100 * 1024 ** 3, {
+  MATYAN_MAX_UPLOAD_BYTES: variable(kinds.size(1), 100 * 1024 ** 3, {
     group: "serve",
     roles: ["frontier"],
-    about: "The largest blob that our own upload URLs take.",
+    about: "The largest blob that our own upload URLs take, in bytes or as `20GB` or `20GiB`.",
   }),
   SHUTDOWN_FLUSH_TIMEOUT: variable(kinds.float(0), 5, {
     group: "serve",

@@ -18,6 +18,8 @@ export interface RunSelection {
   readonly active?: boolean | undefined;
   /** Only archived runs; else only those that are not. */
   readonly archived?: boolean | undefined;
+  /** Only runs created at this time or later, seconds since the epoch. */
+  readonly since?: number | undefined;
   /** Only runs for which this is true. It decides alone about archived runs, so `archived` must not be set. */
   readonly query?: PreparedQuery | undefined;
   readonly sort: readonly SortKey[];
@@ -84,7 +86,7 @@ export function queryAndArchived(): MatyanError {
 /** The selected runs by creation. */
 async function* candidates(
   store: Store,
-  { experiment, tag, active, archived, query }: RunSelection,
+  { experiment, tag, active, archived, since, query }: RunSelection,
   order: "created" | "-created",
 ): AsyncGenerator<string[]> {
   if (query === undefined) {
@@ -93,6 +95,7 @@ async function* candidates(
       ...(tag === undefined ? {} : { tag }),
       ...(active ? { active: true } : {}),
       archived: archived ?? false,
+      since,
       order,
     });
     return;
@@ -102,8 +105,9 @@ async function* candidates(
   const isSelected = (run: RunSummary) =>
     (experiment === undefined || run.experiment === experiment) &&
     (tag === undefined || run.tags.includes(tag)) &&
-    (!active || run.active);
-  const isFiltered = experiment !== undefined || tag !== undefined || active === true;
+    (!active || run.active) &&
+    (since === undefined || (run.createdAt !== undefined && run.createdAt >= since));
+  const isFiltered = experiment !== undefined || tag !== undefined || active === true || since !== undefined;
   const names: NameCache = new Map();
   const found = searchRuns(store, query, { order: byCreation, now }, async ({ run: { hash } }, { tx }) => {
     const run = isFiltered ? await readSummary(tx, store, hash, { names }) : undefined;
