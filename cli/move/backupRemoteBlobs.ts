@@ -119,7 +119,8 @@ export async function writeArtifacts(
     if (isWithFiles && artifact.size === null) missing("which the server does not have");
     else if (isWithFiles) {
       try {
-        contentType = (await download(server, run, artifact, key.slice(hash.length + 1))) ?? contentType;
+        const said = await download(server, run, artifact, key.slice(hash.length + 1));
+        contentType ??= said;
       } catch (error) {
         if (error instanceof ServerRefusal) missing(`which the server does not give: ${error.message}`);
         else if (error instanceof MatyanError && (error.code === "unsupported" || error.code === "conflict"))
@@ -146,7 +147,8 @@ function download(
     const { headers, pieces } = await http.open(call);
     const told = size ?? numberIn(headers.get("content-length"));
     await run.blob(place, whole(pieces, told, path));
-    return headers.get("content-type") ?? undefined;
+    // The existing server adds the charset to any text.
+    return headers.get("content-type")?.replace(/^(text\/[^;]*); charset=utf-8$/, "$1");
   });
 }
 

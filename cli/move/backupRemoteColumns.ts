@@ -7,14 +7,22 @@ import { nodeValue, queryOf, type RemoteRun, type RemoteServer, type RemoteTrace
 
 /** What a search of ours gives of one metric at most. */
 const limit = 50_000n;
+/** So many points are spread by position where there are few of them, and not by step, as more are (rest-api.md 4.7). */
+const fewPoints = 127;
 
-export interface Columns {
+interface Columns {
+  readonly steps: Float64Array;
   readonly values: Float64Array;
   /** Without elements where the server tells none; NaN where a point has none. */
   readonly epochs: Float64Array;
   readonly times: Float64Array;
-  /** Where the step's point is; undefined when the search left it out. */
-  indexOf(step: number): number | undefined;
+}
+
+/** What a search tells of a point. */
+export interface Told {
+  readonly value: number | undefined;
+  readonly epoch: number | undefined;
+  readonly time: number | undefined;
 }
 
 /** Whether servers tell epochs and times in searches, once it is known. The existing one does not (W9). */
@@ -25,7 +33,7 @@ export class MetricColumns {
   readonly #server: RemoteServer;
   readonly #run: RemoteRun;
   #name: string | undefined;
-  #columns: ReadonlyMap<number, Columns> = new Map();
+  #columns: ReadonlyMap<number, readonly Columns[]> = new Map();
 
   constructor(server: RemoteServer, run: RemoteRun) {
     this.#server = server;
@@ -36,27 +44,44 @@ export class MetricColumns {
    * Undefined when a search would add nothing: `hasGaps` says whether values are missing, and not only epochs and times.
    * `most`: the most points that a metric of that name has. More are not asked for: the existing server looks for each.
    */
-  async of({ name, contextId }: RemoteTrace, most: bigint, hasGaps: boolean): Promise<Columns | undefined> {
+  async of(
+    { name, contextId }: RemoteTrace,
+    most: bigint,
+    hasGaps: boolean,
+  ): Promise<((step: bigint) => Told | undefined) | undefined> {
     if (this.#name !== name) {
       if (!hasGaps && tellsTimes.get(this.#server) === false) return undefined;
-      this.#columns = await this.#search(name, most);
+      this.#columns = await this.#searchAll(name, most);
       this.#name = name;
     }
-    return this.#columns.get(contextId);
+    const columns = this.#columns.get(contextId) ?? [];
+    return (step) => {
+      for (const { steps, values, epochs, times } of columns) {
+        const at = search(steps, Number(step));
+        if (at !== undefined) return { value: values[at], epoch: epochs[at], time: times[at] };
+      }
+      return undefined;
+    };
   }
 
-  async #search(name: string, most: bigint): Promise<Map<number, Columns>> {
+  async #searchAll(name: string, most: bigint): Promise<Map<number, Columns[]>> {
+    // With two more than there are steps, sampling leaves none out.
+    if (most + 2n <= limit) return this.#search(name, Number(most) + 2);
+    const all = await this.#search(name, Number(limit));
+    for (const [context, columns] of await this.#search(name, fewPoints)) all.get(context)?.push(...columns);
+    return all;
+  }
+
+  async #search(name: string, points: number): Promise<Map<number, Columns[]>> {
     const { hash, props } = this.#run;
     const q = `${queryOf(hash, props.archived)} and metric.name == ${JSON.stringify(name)}`;
-    // Two more than there are steps: sampling leaves none out then (rest-api.md 4.7).
-    const p = Number(most + 2n < limit ? most + 2n : limit);
-    const [[, found] = []] = await this.#server.objects("runs/search/metric", { q, p }, true);
-    const columns = new Map<number, Columns>();
+    const [[, found] = []] = await this.#server.objects("runs/search/metric", { q, p: points }, true);
+    const columns = new Map<number, Columns[]>();
     if (found === undefined) return columns;
     for (const node of listOf(fieldsOf(found, "run").get("traces"))) {
       const trace = fieldsOf(node, "trace");
       const context = nodeValue(trace.get("context"));
-      columns.set(contextId(isMap(context) ? context : null), this.#columnsOf(trace));
+      columns.set(contextId(isMap(context) ? context : null), [this.#columnsOf(trace)]);
     }
     return columns;
   }
@@ -66,7 +91,7 @@ export class MetricColumns {
       (part) => floatsOf(trace.get(part)) ?? new Float64Array(0),
     ) as [Float64Array, Float64Array, Float64Array, Float64Array];
     if (steps.length > 0) tellsTimes.set(this.#server, times.length > 0);
-    return { values, epochs, times, indexOf: (step) => search(steps, step) };
+    return { steps, values, epochs, times };
   }
 }
 

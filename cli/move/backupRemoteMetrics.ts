@@ -4,7 +4,7 @@ import { MatyanError } from "../../formats/error.ts";
 import { isMap, mapOf, toNumber, type Value } from "../../formats/value.ts";
 import type { PointLines } from "../../server/archive/backupLines.ts";
 import type { Point } from "../../server/store/sequences.ts";
-import { type Columns, MetricColumns } from "./backupRemoteColumns.ts";
+import { MetricColumns, type Told } from "./backupRemoteColumns.ts";
 import { rangeText, type Stretch, stepPages } from "./backupRemotePages.ts";
 import { type RemoteRun, type RemoteServer, type RemoteTrace, traceKey } from "./backupRemoteServer.ts";
 
@@ -138,12 +138,12 @@ class MetricReader {
   /** Epochs and times, and NaN and infinities in place of null, as far as a search tells them. */
   async #completed(trace: RemoteTrace, points: readonly Point[]): Promise<readonly Point[]> {
     const hasGaps = points.some(({ value }) => value === null);
-    const columns = await this.#columns.of(trace, this.#most.get(trace.name) ?? 1n, hasGaps);
-    if (columns === undefined) {
+    const tell = await this.#columns.of(trace, this.#most.get(trace.name) ?? 1n, hasGaps);
+    if (tell === undefined) {
       this.gaps.points += points.length;
       return points;
     }
-    const filled = points.map((point) => completed(point, columns));
+    const filled = points.map((point) => completed(point, tell(point.step)));
     this.gaps.points += filled.filter(({ epoch, time }) => epoch === undefined && time === undefined).length;
     return filled;
   }
@@ -239,11 +239,9 @@ function isInteger({ value }: Point): boolean {
   return typeof value === "bigint";
 }
 
-function completed(point: Point, columns: Columns): Point {
-  const at = columns.indexOf(Number(point.step));
-  if (at === undefined) return point;
-  const { values, epochs, times } = columns;
-  const [value, epoch, time] = [values[at], epochs[at], times[at]];
+function completed(point: Point, told: Told | undefined): Point {
+  if (told === undefined) return point;
+  const { value, epoch, time } = told;
   return {
     step: point.step,
     value: point.value === null && value !== undefined && !Number.isFinite(value) ? value : point.value,

@@ -57,7 +57,6 @@ async function writeRun(work: RunWork, remote: RemoteRun, run: RunWriter): Promi
   const lines = new PointLines(run.records());
   const sink = { run, lines, isWithBlobs, advance, warn };
   await run.json("run.json", metaOf(remote));
-  await run.json("contexts.json", contextsOf(remote));
   await run.extra("tags.json", tagsOf(remote));
   const artifacts = await writeArtifacts(server, sink, remote, isWithBlobs);
   const attrs = new Map(remote.params);
@@ -79,6 +78,7 @@ async function writeRun(work: RunWork, remote: RemoteRun, run: RunWriter): Promi
   );
   for (const { name, dtype, end } of logs) traces.push(entryOf({ contextId: 0, name }, dtype, end));
   await run.json("traces.json", traces);
+  await run.json("contexts.json", contextsOf(remote, logs.length > 0));
 }
 
 function metaOf({ props, endedAt }: RemoteRun): ValueMap {
@@ -98,8 +98,9 @@ function metaOf({ props, endedAt }: RemoteRun): ValueMap {
   });
 }
 
-function contextsOf({ traces }: RemoteRun): ValueMap {
-  const contexts: ValueMap = new Map([["0", new Map()]]);
+/** Logs have the empty context. */
+function contextsOf({ traces }: RemoteRun, hasLogs: boolean): ValueMap {
+  const contexts: ValueMap = new Map(hasLogs ? [["0", new Map()]] : []);
   for (const { contextId, context } of traces) contexts.set(String(contextId), context);
   return contexts;
 }
@@ -129,7 +130,9 @@ function entryOf(
 function metricEntry(trace: RemoteTrace, facts: MetricFacts | undefined, { ends }: RemoteRun): ValueMap {
   const told = ends.get(traceKey(trace));
   const end = facts?.end;
-  const last = told !== undefined && Number(told.last) !== Number(end?.value) ? told.last : end?.value;
+  const value = end?.value ?? undefined;
+  // Told as a number of any kind, it is of the kind that the point has.
+  const last = value !== undefined && Number(told?.last ?? value) === Number(value) ? value : told?.last;
   return mapOf({
     name: trace.name,
     context_id: BigInt(trace.contextId),

@@ -25,7 +25,7 @@ export async function remoteRuns(
   const from = since === undefined ? undefined : parseSince(since);
   const named = runs === undefined ? undefined : new Map(runs.map((prefix) => [prefix, new Set<string>()]));
   const passing: ListedRun[] = [];
-  for await (const run of server.runs()) {
+  await server.runs((run) => {
     const { hash, props } = run;
     let isNamed = named === undefined;
     for (const [prefix, hashes] of named ?? [])
@@ -35,7 +35,7 @@ export async function remoteRuns(
       }
     const isOfExperiment = experiment === undefined || props.experiment?.name === experiment;
     if (isNamed && isOfExperiment && (from === undefined || props.createdAt >= from)) passing.push(run);
-  }
+  });
   const exact = new Set<string>();
   for (const [prefix, hashes] of named ?? []) exact.add(theOne(prefix, hashes));
   if (experiment !== undefined) await checkExperiment(server, experiment);

@@ -95,18 +95,24 @@ export class RemoteServer {
 
   /**
    * All runs, archived ones too, in one answer: the existing server sorts all of its runs for every page of a list, and
-   * hangs when a page leaves many unread (W1).
+   * hangs when a page leaves many unread (W1). An answer that breaks off is asked for again.
    */
-  async *runs(): AsyncGenerator<ListedRun, void> {
+  async runs(take: (run: ListedRun) => void): Promise<void> {
     const query = {
       q: "run.archived == True or run.archived == False",
       limit: 0,
       exclude_params: true,
       exclude_traces: true,
     };
-    const pieces = this.http.bytes({ path: "runs/search/run", query, signal: this.signal });
-    for await (const [key, node] of readObjects(pieces, { isSearch: true }))
-      yield { hash: String(key), props: readProps(fieldsOf(node, "run").get("props")) };
+    const taken = new Set<string>();
+    await readAgain(this.http, this.signal, async () => {
+      const pieces = this.http.bytes({ path: "runs/search/run", query, signal: this.signal });
+      for await (const [key, node] of readObjects(pieces, { isSearch: true })) {
+        const run = { hash: String(key), props: readProps(fieldsOf(node, "run").get("props")) };
+        if (!taken.has(run.hash)) take(run);
+        taken.add(run.hash);
+      }
+    });
   }
 
   /** Everything about a run but its points; undefined when there is none. */

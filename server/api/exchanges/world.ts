@@ -68,6 +68,10 @@ export class World implements AsyncDisposable {
     return new World(await memoryStore(), await openFolderBlobs(folder, { durability: "normal" }), folder);
   }
 
+  get address(): string {
+    return `http://127.0.0.1:${this.#server.port}`;
+  }
+
   /** Puts the recorded blobs in place. */
   async loadBlobs(): Promise<void> {
     const files: Record<string, string> = await Bun.file(`${fixtures}blobs.json`).json();
