@@ -1,16 +1,18 @@
 // `matyan artifacts ls`: the files of a run.
 import { openArtifactPlace } from "../client/artifactPlace.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
+import { addFormatOption, inFormat, type TableFormat } from "../ui/csvOutput.ts";
 import { counted, groupDigits } from "../ui/numbers.ts";
 import { tableLines } from "../ui/table.ts";
 import { safeText } from "../ui/text.ts";
 
 interface Options {
+  readonly format: TableFormat;
   readonly url?: string;
 }
 
 export const define: Define = (command) => {
-  command
+  addFormatOption(command)
     .argument("<run>", "the run's hash; without --url a beginning that no other run shares will do")
     .option("--url <api>", "ask the server at this address instead of opening the store")
     .addHelpText("after", "\nServers of the existing services do not tell sizes and types.")
@@ -18,15 +20,17 @@ export const define: Define = (command) => {
     .action(execute<[string], Options>(listOfRun));
 };
 
-async function listOfRun({ out, config, signal }: Context, options: Options, run: string): Promise<void> {
+async function listOfRun(context: Context, options: Options, run: string): Promise<void> {
+  const { config, signal } = context;
   await using place = await openArtifactPlace(run, {
     url: options.url,
     config,
     access: "read",
     signal,
-    onTrouble: out.warn,
+    onTrouble: context.out.warn,
   });
   const artifacts = await place.list();
+  const out = inFormat(context.out, options.format, ["path", "size", "content_type", "uri", "missing"]);
   for (const { path, contentType, size, uri } of artifacts)
     out.record({ path, size: size ?? null, content_type: contentType ?? null, uri, missing: size === null });
   if (artifacts.length === 0) {

@@ -13,12 +13,14 @@ import {
   variableOf,
 } from "../../server/config.ts";
 import { type CommonOptions, type Context, type Define, examples, execute } from "../runtime.ts";
+import { addFormatOption, inFormat, type TableFormat } from "../ui/csvOutput.ts";
 import { layOut, type Row, tableLine, titleLine } from "../ui/table.ts";
 import { safeText } from "../ui/text.ts";
 
 interface Options {
   readonly all?: boolean;
   readonly role?: Role;
+  readonly format: TableFormat;
 }
 
 const notes = `
@@ -27,7 +29,7 @@ default. Names count in any case; an empty value counts as not set. Secrets are 
 count as things are: they belong to an engine that is not chosen. All variables: docs/configuration.md.`;
 
 export const define: Define = (command) => {
-  command
+  addFormatOption(command)
     .description("Print the settings in effect, where each comes from, and which engines follow from them.")
     .option("--all", "variables too that are accepted and have no effect")
     .addOption(command.createOption("--role <role>", "only what processes of this role read").choices([...roles]))
@@ -55,6 +57,11 @@ async function print({ out }: Context, options: Options & CommonOptions): Promis
   });
   const settings = listed.map((name) => configuration.settings.all.get(name)!);
   const problems = configuration.problems(asked);
+  if (options.format === "csv" && !out.json) {
+    const rows = inFormat(out, options.format, settingFields);
+    for (const setting of settings) rows.record(settingToJson(setting, used.has(setting.name)));
+    return;
+  }
   out.record({
     ...choice,
     store: choice.store ?? null,
@@ -81,6 +88,8 @@ async function print({ out }: Context, options: Options & CommonOptions): Promis
   }
   for (const { message, hint } of problems) out.warn(`${message}. ${hint}`);
 }
+
+const settingFields = ["name", "value", "source", "set_as", "blank", "used", "secret", "problem"];
 
 function rowOf({ name, value, source, setAs, problem }: Setting, isUsed: boolean, style: Context["out"]["style"]): Row {
   const paint = problem !== undefined ? style.red : source !== "default" ? style.bold : isUsed ? undefined : style.dim;

@@ -13,6 +13,7 @@ import {
   retryDeadLetter,
 } from "../../server/workers/deadLetters.ts";
 import { type CommonOptions, type Context, type Define, examples, execute } from "../runtime.ts";
+import { addFormatOption, inFormat, type TableFormat } from "../ui/csvOutput.ts";
 import { counted } from "../ui/numbers.ts";
 import { tableLines } from "../ui/table.ts";
 import { safeText } from "../ui/text.ts";
@@ -32,12 +33,12 @@ function addTopicOption(command: Command): Command {
 }
 
 export const defineList: Define = (command) => {
-  addTopicOption(command)
+  addFormatOption(addTopicOption(command))
     .option("--all", "also those that were retried or dropped")
     .addHelpText("after", about)
     .addHelpText("after", examples("matyan dlq ls", "matyan dlq ls --json | jq -r .reason | sort | uniq -c"))
     .action(
-      execute<[], Options>((context, options) =>
+      execute<[], ListOptions>((context, options) =>
         withLetters(context, options, (letters) => list(context, options, letters)),
       ),
     );
@@ -72,6 +73,10 @@ export const defineDrop: Define = (command) => {
     .action(execute<[string[]], Options>((context, options, ids) => deal(context, options, ids, "dropped")));
 };
 
+interface ListOptions extends Options {
+  readonly format: TableFormat;
+}
+
 interface Letters {
   readonly bus: Bus;
   readonly topic: string;
@@ -96,7 +101,8 @@ async function withLetters<T>(
   }
 }
 
-async function list({ out }: Context, options: Options, { bus, topic }: Letters): Promise<void> {
+async function list(context: Context, options: ListOptions, { bus, topic }: Letters): Promise<void> {
+  const out = inFormat(context.out, options.format, listedFields);
   const rows: (string | { text: string })[][] = [];
   let count = 0;
   const print = (isHead: boolean) => {
@@ -116,6 +122,9 @@ async function list({ out }: Context, options: Options, { bus, topic }: Letters)
   if (count === 0 && !out.json && !out.quiet) out.rawError(`There are no dead letters of ${topic}.\n`);
   if (count > 0) out.info(out.style.dim(`${counted(count, "dead letter")} of ${topic}`));
 }
+
+/** As docs/json.md has them. */
+const listedFields = "id code reason origin published failed group key bytes headers done".split(" ");
 
 const columns = [
   { title: "id", importance: 100, min: 4 },

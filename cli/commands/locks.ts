@@ -4,26 +4,32 @@ import { listLocks, releaseLock } from "../../server/jobs/jobLock.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { openStoreOnly } from "../../server/stack.ts";
 import { type Define, examples, execute } from "../runtime.ts";
+import { addFormatOption, inFormat, type TableFormat } from "../ui/csvOutput.ts";
 import { shortDuration } from "../ui/numbers.ts";
 import { safeText } from "../ui/text.ts";
 
 export const defineList: Define = (command) => {
-  command.addHelpText("after", examples("matyan locks ls", "matyan locks ls --json")).action(
-    execute(async ({ out, config }) => {
-      const now = Date.now() / 1_000;
-      for (const { name, expiresAt, isHeld, owner } of await withStore(config, (store) => listLocks(store, now))) {
-        out.record({ name, held: isHeld, expires_at: expiresAt ?? null, owner: owner ?? null });
-        const by =
-          owner === undefined ? "a process that did not say who" : `process ${owner.pid} on ${safeText(owner.host)}`;
-        const since = owner === undefined ? "" : `, since ${shortDuration(now - owner.since)}`;
-        out.line(
-          isHeld && expiresAt !== undefined
-            ? `${safeText(name)}: held by ${by}${since}; expires in ${shortDuration(expiresAt - now)}`
-            : `${safeText(name)}: free`,
-        );
-      }
-    }),
-  );
+  addFormatOption(command)
+    .addHelpText("after", examples("matyan locks ls", "matyan locks ls --json"))
+    .action(
+      execute<[], { readonly format: TableFormat }>(async (context, options) => {
+        const { config } = context;
+        const now = Date.now() / 1_000;
+        const locks = await withStore(config, (store) => listLocks(store, now));
+        const out = inFormat(context.out, options.format, ["name", "held", "expires_at", "owner"]);
+        for (const { name, expiresAt, isHeld, owner } of locks) {
+          out.record({ name, held: isHeld, expires_at: expiresAt ?? null, owner: owner ?? null });
+          const by =
+            owner === undefined ? "a process that did not say who" : `process ${owner.pid} on ${safeText(owner.host)}`;
+          const since = owner === undefined ? "" : `, since ${shortDuration(now - owner.since)}`;
+          out.line(
+            isHeld && expiresAt !== undefined
+              ? `${safeText(name)}: held by ${by}${since}; expires in ${shortDuration(expiresAt - now)}`
+              : `${safeText(name)}: free`,
+          );
+        }
+      }),
+    );
 };
 
 export const defineRelease: Define = (command) => {

@@ -14,6 +14,7 @@ import { readRemoteRun } from "../client/remoteRun.ts";
 import { Stored } from "../json.ts";
 import type { Output } from "../output.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
+import { addFormatOption, inFormat, type TableFormat } from "../ui/csvOutput.ts";
 import { counted } from "../ui/numbers.ts";
 import { type Column, type Row, tableLines } from "../ui/table.ts";
 import { safeText } from "../ui/text.ts";
@@ -22,10 +23,11 @@ interface Options {
   readonly all?: boolean;
   readonly system?: boolean;
   readonly url?: string;
+  readonly format: TableFormat;
 }
 
 export const define: Define = (command) => {
-  command
+  addFormatOption(command)
     .description("Compare two runs: their parameters and the last values of their metrics, where these differ.")
     .argument("<a>", "a run's hash; without --url a beginning that no other run shares will do")
     .argument("<b>", "another run")
@@ -68,13 +70,20 @@ async function remote({ signal }: Context, { url }: Options, hashes: readonly st
   return runs.map((run) => ({ run, short: run.hash }));
 }
 
-function printDiff({ out }: Context, options: Options, [first, second]: readonly Compared[]): void {
+function printDiff(context: Context, options: Options, [first, second]: readonly Compared[]): void {
   const [left, right] = [first!.run, second!.run];
   const { params, metrics } = diffRuns(left, right, options.system ?? false);
   const shown = (lines: readonly DiffLine[]) => lines.filter(({ isSame }) => options.all || !isSame);
+  const { out } = context;
+  const document = (lines: readonly DiffLine[]) =>
+    shown(lines).map(({ name, a, b, isSame }) => ({ name, a: stored(a), b: stored(b), same: isSame }));
+  if (options.format === "csv" && !out.json) {
+    const rows = inFormat(out, options.format, ["kind", "name", "a", "b", "same"]);
+    for (const line of document(params)) rows.record({ kind: "param", ...line });
+    for (const line of document(metrics)) rows.record({ kind: "metric", ...line });
+    return;
+  }
   if (out.json) {
-    const document = (lines: readonly DiffLine[]) =>
-      shown(lines).map(({ name, a, b, isSame }) => ({ name, a: stored(a), b: stored(b), same: isSame }));
     out.record({ a: left.hash, b: right.hash, params: document(params), metrics: document(metrics) });
     return;
   }
