@@ -1,6 +1,7 @@
 // Points of metrics of a run from a server, some hundred metrics in a request.
-import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
+import { mapOf, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 import { sameValue } from "../../server/search/contexts.ts";
+import type { Point } from "../../server/store/sequences.ts";
 import type { Http } from "./http.ts";
 import { fieldsOf, listOf } from "./results.ts";
 
@@ -52,6 +53,45 @@ export async function readMetricBatch(
     }
   }
   return read;
+}
+
+/**
+ * The points of a range of steps with their epochs and times. Undefined where the server does not tell them; ask for a range
+ * that is known to be short.
+ */
+export async function readPointDetails(
+  http: Http,
+  hash: string,
+  { name, context }: AskedMetric,
+  { from, to }: { readonly from: bigint; readonly to: bigint },
+  signal: AbortSignal,
+): Promise<Point[] | undefined> {
+  const [answer] = listOf(
+    await http.json({
+      method: "POST",
+      path: `runs/${encodeURIComponent(hash)}/metric/get-batch`,
+      // Those who don't know of details give the two ends.
+      query: { point_details: true, record_density: 2, record_range: `${from}:${to + 1n}` },
+      body: [mapOf({ name, context })],
+      isRepeatable: true,
+      signal,
+    }),
+  );
+  const rows = answer === undefined ? undefined : fieldsOf(answer, "points of a metric").get("points");
+  if (!Array.isArray(rows)) return undefined;
+  return listOf(rows).map((row) => {
+    const [step, value, epoch, time] = listOf(row) as readonly Value[];
+    const [epochNumber, timeNumber] = [toNumber(epoch), toNumber(time)];
+    return {
+      // JSON has no words for NaN and infinities: they come as texts.
+      ...{
+        step: BigInt(Math.trunc(toNumber(step) ?? 0)),
+        value: typeof value === "string" ? Number(value) : (value ?? null),
+      },
+      ...(epochNumber === undefined ? {} : { epoch: BigInt(Math.trunc(epochNumber)) }),
+      ...(timeNumber === undefined ? {} : { time: timeNumber }),
+    };
+  });
 }
 
 const none: BatchPoints = { steps: [], values: [] };

@@ -37,6 +37,22 @@ export function runQuery(hash: string): string {
   return `run.hash == ${quoted(hash)} and run.archived in (True, False)`;
 }
 
+export interface RunFilter {
+  readonly query?: string | undefined;
+  /** Exact names. */
+  readonly experiment?: string | undefined;
+  readonly tag?: string | undefined;
+}
+
+/** A query for what all parts of the filter are true for; `""` for all that is not archived. */
+export function filterText({ query, experiment, tag }: RunFilter): string {
+  return [
+    ...(query === undefined ? [] : [`(${query})`]),
+    ...(experiment === undefined ? [] : [`run.experiment == ${quoted(experiment)}`]),
+    ...(tag === undefined ? [] : [`${quoted(tag)} in run.tags`]),
+  ].join(" and ");
+}
+
 export type FoundNode = readonly [hash: string, run: StreamNode];
 
 /** Broken answers after each other, without a run between, after which a search is given up. */

@@ -107,3 +107,16 @@ test("a diff shows what differs, or all", async () => {
   expect(table.out).toContain(String((points - 1) / 8));
   expect((await matyan("diff", "aaa1", "ccc")).code).toBe(1);
 });
+
+test("a server's points and parameters are exported as those of this machine's store", async () => {
+  for (const args of [
+    ["--format", "jsonl"],
+    ["--metric", "loss{subset=val}", "--experiment", "a, b"],
+    ["--params", "--format", "jsonl", "--query", "run.hparams.layers.width == 8"],
+  ]) {
+    const here = await matyan("export", ...args);
+    const there = await matyan("export", ...args, "--url", server.address);
+    expect(there.code).toBe(0);
+    expect(there.out.split("\n")).toEqual(here.out.split("\n"));
+  }
+});

@@ -1,12 +1,17 @@
 // `matyan runs export`: metrics or parameters of runs as CSV, JSON lines or Parquet, for pandas, DuckDB and spreadsheets.
 import { isMap, type Value } from "../../formats/value.ts";
-import { parseMetric } from "../../server/listing/metricName.ts";
+import { type MetricRef, parseMetric } from "../../server/listing/metricName.ts";
 import { withStore } from "../../server/listing/open.ts";
-import { pointRows } from "../../server/listing/points.ts";
+import { type PointRow, pointRows } from "../../server/listing/points.ts";
 import { selectRuns } from "../../server/listing/select.ts";
 import { type NameCache, type RunSummary, readSummary } from "../../server/listing/summary.ts";
 import { artifactsName } from "../../server/store/artifactEntries.ts";
 import type { Store } from "../../server/store/index.ts";
+import { parseAddress } from "../client/address.ts";
+import { foundSummary } from "../client/foundSummary.ts";
+import { Http } from "../client/http.ts";
+import { remotePointRows } from "../client/remotePoints.ts";
+import { filterText, searchRuns } from "../client/searches.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import {
   type ExportColumn,
@@ -27,6 +32,7 @@ interface Options {
   readonly query?: string;
   readonly experiment?: string;
   readonly tag?: string;
+  readonly url?: string;
 }
 
 const metricColumns: readonly ExportColumn[] = [
@@ -64,6 +70,7 @@ export const define: Define = (command) => {
     .option("--query <expr>", "only runs for which this is true (see `matyan query`)")
     .option("--experiment <name>", "only runs of this experiment")
     .option("--tag <name>", "only runs with this tag")
+    .option("--url <api>", "ask the server at this address instead of opening the store")
     .addHelpText(
       "after",
       examples(
@@ -74,48 +81,84 @@ export const define: Define = (command) => {
     )
     .addHelpText(
       "after",
-      "\nTimes are seconds since 1970, contexts `k=v` texts. An output file appears when it is whole.",
+      "\nTimes are seconds since 1970, contexts `k=v` texts. An output file appears when it is whole. The existing services tell no epochs and times.",
     )
     .action(
       execute<[], Options>((context, options) =>
-        withStore(context.config, (store) => exportRuns(context, options, store)),
+        options.url === undefined
+          ? withStore(context.config, (store) => exportRuns(context, options, storeSource(context, options, store)))
+          : exportRuns(context, options, serverSource(context, options, new Http(parseAddress(options.url)))),
       ),
     );
 };
 
-async function exportRuns({ out, signal, progress }: Context, options: Options, store: Store): Promise<void> {
+interface ExportSource {
+  /** With attributes when parameters are exported. */
+  runs(): AsyncGenerator<RunSummary, void>;
+  points(run: RunSummary): AsyncGenerator<readonly PointRow[], void>;
+}
+
+function storeSource({ signal }: Context, options: Options, store: Store): ExportSource {
   const { query, experiment, tag, params = false } = options;
-  const metrics = (options.metric ?? []).map(parseMetric);
   const prepared = query === undefined ? undefined : prepareTyped(query, "run");
+  const names: NameCache = new Map();
+  return {
+    runs: async function* () {
+      for await (const hashes of selectRuns(store, { query: prepared, experiment, tag, sort: [] }, signal))
+        for (const hash of hashes) {
+          const run = await store.database.snapshot((tx) => readSummary(tx, store, hash, { attrs: params, names }));
+          if (run !== undefined && run.status !== "deleting") yield run;
+        }
+    },
+    points: (run) => pointRows(store, run, metricsIn(options), signal),
+  };
+}
+
+function serverSource({ signal }: Context, options: Options, http: Http): ExportSource {
+  const { query, experiment, tag, params = false } = options;
+  const search = {
+    query: filterText({ query, experiment, tag }),
+    ...{ withoutParams: !params, withoutMetrics: params, withSystem: params, signal },
+  };
+  return {
+    runs: async function* () {
+      for await (const [hash, node] of searchRuns(http, search)) yield foundSummary(hash, node);
+    },
+    points: (run) => remotePointRows(http, run, metricsIn(options), signal),
+  };
+}
+
+function metricsIn({ metric = [] }: Options): MetricRef[] {
+  return metric.map(parseMetric);
+}
+
+async function exportRuns({ out, signal, progress }: Context, options: Options, source: ExportSource): Promise<void> {
+  const { params = false } = options;
   const writer = await openRowWriter(out, options.format, params ? paramColumns : metricColumns, options.output);
   let runs = 0;
   let rows = 0;
   progress.stage("runs");
   try {
-    const names: NameCache = new Map();
-    for await (const hashes of selectRuns(store, { query: prepared, experiment, tag, sort: [] }, signal))
-      for (const hash of hashes) {
-        signal.throwIfAborted();
-        const run = await store.database.snapshot((tx) => readSummary(tx, store, hash, { attrs: params, names }));
-        if (run === undefined || run.status === "deleting") continue;
-        const head = [run.hash, run.name, run.experiment ?? null] as const;
-        if (params) rows += await write(paramRows(run, head));
-        else
-          for await (const page of pointRows(store, run, metrics, signal))
-            rows += await write(
-              page.map((point) => [
-                ...head,
-                point.metric,
-                point.context,
-                point.step,
-                point.epoch,
-                point.time,
-                point.value,
-              ]),
-            );
-        runs++;
-        progress.advance(1);
-      }
+    for await (const run of source.runs()) {
+      signal.throwIfAborted();
+      const head = [run.hash, run.name, run.experiment ?? null] as const;
+      if (params) rows += await write(paramRows(run, head));
+      else
+        for await (const page of source.points(run))
+          rows += await write(
+            page.map((point) => [
+              ...head,
+              point.metric,
+              point.context,
+              point.step,
+              point.epoch,
+              point.time,
+              point.value,
+            ]),
+          );
+      runs++;
+      progress.advance(1);
+    }
     await writer.finish();
   } catch (error) {
     writer.abort();
