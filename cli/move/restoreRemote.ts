@@ -174,18 +174,17 @@ async function restoreOne(work: Work, hash: string): Promise<RunOutcome> {
     const isContinued = info !== undefined && isUnfinished(hash, info);
     const isInTheWay = info !== undefined && !isContinued;
     if (isInTheWay && work.onConflict !== "replace") {
-      advance((work.dryRun ? 1 : 2) * run.recordBytes);
-      if (isSame(documents, links, info)) return { ...nothing, action: "same" };
+      if (await isSame(run, documents, links, info)) return { ...nothing, action: "same" };
       return { ...nothing, action: "keep", reason: "a different run of that hash is there" };
     }
     const action = isInTheWay ? "replace" : isContinued ? "continue" : "create";
     // Nothing is sent of a run that turns out to be damaged.
-    const { unordered, ...rehearsed } = await rehearsePoints(run, documents);
+    const rehearsal = await rehearsePoints(run, documents);
     const blobs = work.skipBlobs ? { blobs: 0, blobBytes: 0 } : await checkBlobs(run, signal);
-    if (work.dryRun) return { ...nothing, action, ...blobs, points: rehearsed.points, notes: links.notes };
+    if (work.dryRun) return { ...nothing, action, ...blobs, points: rehearsal.points, notes: links.notes };
     if (isInTheWay) await deleteRemoteRun(target, hash, (work.patience ?? patience).applyMs);
     const restored = await restoreRemoteRun({
-      ...{ target, run, documents, ...links, unordered, isContinued, advance },
+      ...{ target, run, documents, ...links, rehearsal, isContinued, advance },
       blobFolder: work.skipBlobs ? undefined : blobFolderOf(archive.folder, hash),
       patience: work.patience ?? patience,
       onTrouble: (text) => progress?.note(text),
@@ -240,7 +239,12 @@ function isUnfinished(hash: string, info: ValueMap): boolean {
 }
 
 /** Whether the server's run has the archive's properties, parameters, sequences and artifacts. Points are not compared. */
-function isSame(documents: RunDocuments, { experiment, tags }: Links, info: ValueMap): boolean {
+async function isSame(
+  run: ArchivedRun,
+  documents: RunDocuments,
+  { experiment, tags }: Links,
+  info: ValueMap,
+): Promise<boolean> {
   const { meta, attrs, traces } = documents;
   const wanted = {
     ...{ name: textOf(meta, "name"), description: textOf(meta, "description"), experiment, tags },
@@ -248,12 +252,15 @@ function isSame(documents: RunDocuments, { experiment, tags }: Links, info: Valu
   };
   if (compareProps(wanted, info).length > 0 || compareParams(attrs, info.get("params") ?? null).length > 0)
     return false;
+  if (missingArtifacts(documents, info).length > 0) return false;
   const archived = new Map(traces.map((trace) => [traceKey(trace.contextId, trace.name), trace.dtype]));
   const found = listedTraces(info);
-  const hidden: ReadonlySet<string> = new Set(["logs", "log_records", "custom"]);
-  for (const [key, dtype] of archived) if (!hidden.has(dtype) && !found.has(key)) return false;
   for (const key of found.keys()) if (!archived.has(key)) return false;
-  return missingArtifacts(documents, info).length === 0;
+  const hidden: ReadonlySet<string> = new Set(["logs", "log_records", "custom"]);
+  const missing = [...archived].filter(([key, dtype]) => !hidden.has(dtype) && !found.has(key));
+  if (missing.length === 0) return true;
+  const { filled } = await rehearsePoints(run, documents);
+  return missing.every(([key]) => !filled.has(key));
 }
 
 /** Reads all blobs, which checks them against the archive's digests. @throws MatyanError `corrupt` */

@@ -30,17 +30,24 @@ export interface SentPoints {
 /** Steps of sequences that are not in order, in memory at once. */
 const mostSteps = 300_000;
 
-/** Reads all points. @returns the keys of sequences whose steps do not rise. @throws MatyanError `corrupt` */
-export async function rehearsePoints(
-  run: ArchivedRun,
-  documents: RunDocuments,
-): Promise<{ unordered: ReadonlySet<string>; points: number; lostObjects: number }> {
+export interface Rehearsal {
+  /** Keys of sequences whose steps do not rise. */
+  readonly unordered: ReadonlySet<string>;
+  /** Keys of sequences that have points: what is none, no message can make. */
+  readonly filled: ReadonlySet<string>;
+  readonly points: number;
+}
+
+/** Reads all points. @throws MatyanError `corrupt` */
+export async function rehearsePoints(run: ArchivedRun, documents: RunDocuments): Promise<Rehearsal> {
   const reader = new PointReader(run.hash, documents.traces);
-  for await (const _ of reader.batches(run.records(), 0));
+  const filled = new Set<string>();
+  for await (const { groups } of reader.batches(run.records(), 0))
+    for (const { state } of groups) filled.add(traceKey(state.contextId, state.name));
   const unordered = new Set<string>();
   for (const { contextId, name, extremes } of reader.states)
     if (extremes === undefined) unordered.add(traceKey(contextId, name));
-  return { unordered, points: reader.points, lostObjects: reader.lost };
+  return { unordered, filled, points: reader.points };
 }
 
 export interface PointWork {

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { MatyanError } from "../../formats/error.ts";
 import { isMap, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 import type { ArchivedRun, RunDocuments } from "../../server/archive/archivedRun.ts";
+import { traceKey } from "../../server/archive/restoreValues.ts";
 import { artifactsName } from "../../server/store/artifactEntries.ts";
 import { Messages } from "../client/messages.ts";
 import { sendBlobs } from "./restoreRemoteBlobs.ts";
 import { PointMessages } from "./restoreRemoteMessages.ts";
-import { sendPoints } from "./restoreRemotePoints.ts";
+import { type Rehearsal, sendPoints } from "./restoreRemotePoints.ts";
 import { compareArtifacts, compareProps, type WantedProps } from "./restoreRemoteProps.ts";
 import { type Patience, RunSocket, untilNamed } from "./restoreRemoteSocket.ts";
 import { readRun, runPath, send, type Target } from "./restoreRemoteTarget.ts";
@@ -21,8 +22,7 @@ export interface RunTask {
   /** Names of the experiment and the tags that the run gets. */
   readonly experiment: string | undefined;
   readonly tags: readonly string[];
-  /** Keys of sequences whose steps do not rise, as a rehearsal found them. */
-  readonly unordered: ReadonlySet<string>;
+  readonly rehearsal: Rehearsal;
   /** Whether the server has a part of it already, of a restore that did not end. */
   readonly isContinued: boolean;
   /** Where the archive's blobs lie; undefined: without them. */
@@ -78,10 +78,20 @@ export async function restoreRemoteRun(task: RunTask): Promise<RestoredRun> {
   await socket.settle(sent);
   const stored = await sendBlobs(task, plain, socket, lose);
   const isRepeating = task.isContinued && !target.keepsTimes;
-  const work = { run, documents, messages, socket, unordered: task.unordered, keepsSteps: target.keepsTimes, lose };
+  const work = {
+    run,
+    documents,
+    messages,
+    socket,
+    unordered: task.rehearsal.unordered,
+    keepsSteps: target.keepsTimes,
+    lose,
+  };
   if (isRepeating) await barrier(task, socket, plain, name);
   const knownRecords = isRepeating ? await countRecords(target, hash) : 0;
   const points = await sendPoints({ ...work, knownRecords });
+  for (const { contextId, name } of documents.traces)
+    if (!task.rehearsal.filled.has(traceKey(contextId, name))) lose("not sent: sequences without points");
 
   const info = await barrier(task, socket, plain, name);
   const problems = compareInfo(documents, points.sequences, info);

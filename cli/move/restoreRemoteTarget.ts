@@ -79,14 +79,22 @@ export function runPath(hash: string, rest: string): string {
   return `runs/${encodeURIComponent(hash)}/${rest}`;
 }
 
-/** What `info` says of a run; undefined when there is none. */
+/**
+ * What `info` says of a run; undefined when there is none. The existing server fails on a run with a metric that is NaN
+ * (rest-api.md W5): of such a one its properties, without sequences.
+ */
 export async function readRun({ api, signal }: Target, hash: string): Promise<ValueMap | undefined> {
-  try {
-    const info = await api.json({ path: runPath(hash, "info"), query: { artifact_details: true }, signal });
+  const read = async (query: NonNullable<ApiCall["query"]>) => {
+    const info = await api.json({ path: runPath(hash, "info"), query, signal });
     return isMap(info) ? info : undefined;
+  };
+  try {
+    return await read({ artifact_details: true });
   } catch (error) {
-    if (error instanceof ServerRefusal && error.status === 404) return undefined;
-    throw error;
+    if (!(error instanceof ServerRefusal)) throw error;
+    if (error.status === 404) return undefined;
+    if (error.status !== 500) throw error;
+    return read({ sequence: "texts" });
   }
 }
 
