@@ -7,7 +7,7 @@ import { type NameCache, type RunSummary, readSummary } from "../../server/listi
 import type { Store } from "../../server/store/index.ts";
 import { parseAddress } from "../client/address.ts";
 import { Http } from "../client/http.ts";
-import { quoted } from "../client/searches.ts";
+import { filterText } from "../client/searches.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { counted } from "../ui/numbers.ts";
 import { paged } from "../ui/pager.ts";
@@ -142,9 +142,7 @@ function tell(out: Context["out"], { format, archived, query }: Options, listed:
 function remoteQuery({ query, experiment, tag, active, archived, since, sort = [] }: Options): RemoteQuery {
   if (query !== undefined && archived) throw queryAndArchived();
   const terms = [
-    ...(query === undefined ? [] : [`(${query})`]),
-    ...(experiment === undefined ? [] : [`run.experiment == ${quoted(experiment)}`]),
-    ...(tag === undefined ? [] : [`${quoted(tag)} in run.tags`]),
+    filterText({ query, experiment, tag }),
     ...(active ? ["run.active == True"] : []),
     ...(archived ? ["run.archived == True"] : []),
     ...(since === undefined ? [] : [`run.creation_time >= ${parseSince(since)}`]),
@@ -157,5 +155,8 @@ function remoteQuery({ query, experiment, tag, active, archived, since, sort = [
       });
     return { field: fields[by], order: descending ? "desc" : "asc" };
   });
-  return { query: terms.join(" and "), sort: keys.length === 0 ? undefined : JSON.stringify(keys) };
+  return {
+    query: terms.filter((term) => term !== "").join(" and "),
+    sort: keys.length === 0 ? undefined : JSON.stringify(keys),
+  };
 }

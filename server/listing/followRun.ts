@@ -46,8 +46,8 @@ export class RunFollower {
   }
 
   /**
-   * At first the last `count` points of each sequence, then what has come since, and the last line again when it has changed. When it fails it has moved nowhere: the next
-   * call gives what this one would have. Undefined when the run is gone.
+   * At first the last `count` points of each sequence, then what has come since, and the last line again when it has changed.
+   * When it fails it has moved nowhere: the next call gives what this one would have. Undefined when the run is gone.
    */
   async next(count: number): Promise<News | undefined> {
     const look = await this.#run.look();
