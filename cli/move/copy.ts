@@ -73,7 +73,7 @@ export async function copy(options: CopyOptions): Promise<CopyReport> {
 }
 
 function isUrl(place: string): boolean {
-  return /^https?:\/\//i.test(place);
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(place);
 }
 
 function isArchive(place: string): boolean {
