@@ -70,6 +70,12 @@ async function lookAt(...args: readonly string[]): Promise<Look> {
   return JSON.parse(out);
 }
 
+/** As a proxy in front of the server does. */
+function passOn({ url, method, headers, body }: Request): Promise<Response> {
+  const { pathname, search } = new URL(url);
+  return fetch(`${server.address}${pathname}${search}`, { method, headers, body, decompress: false });
+}
+
 const sentPoints = 2 * 2 * steps + 1;
 
 test("figures of a server are what clients sent it", async () => {
@@ -204,11 +210,7 @@ test("a server that does not know the route shows its runs, and says why there i
       const url = new URL(request.url);
       if (url.pathname.startsWith("/api/v1/rest/system"))
         return Response.json({ detail: "Not Found" }, { status: 404 });
-      return fetch(`${server.address}${url.pathname}${url.search}`, {
-        method: request.method,
-        headers: request.headers,
-        body: request.body,
-      });
+      return passOn(request);
     },
   });
   const { figures, missing, runs } = await lookAt("--url", other.url.origin);
@@ -292,24 +294,26 @@ onTerminal(
   "quitting does not wait for a server that does not answer (needs tmux)",
   async () => {
     let isHanging = false;
-    await using slow = Bun.serve({
+    const asked = Promise.withResolvers<void>();
+    const slow = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
       idleTimeout: 0,
       fetch: (request) => {
-        if (isHanging) return new Promise<Response>(() => undefined);
-        const { pathname, search } = new URL(request.url);
-        return fetch(`${server.address}${pathname}${search}`, request);
+        if (!isHanging) return passOn(request);
+        asked.resolve();
+        return new Promise<Response>(() => undefined);
       },
     });
+    using _ = { [Symbol.dispose]: () => void slow.stop(true) };
     const command = `${process.execPath} ${mainFile} top --url ${slow.url.origin} --interval 0.2`;
     await using terminal = await openTmux(`${command}; echo "ended with $?"`, { columns: 80, rows: 24 });
-    await terminal.until("second");
+    await terminal.until(/› \w{8} {2}second/);
     isHanging = true;
-    await Bun.sleep(500);
+    await asked.promise;
     await terminal.press("q");
-    // Sooner than it would give up by itself, which is 20 s.
+    // By itself it would wait for longer than the test does.
     await terminal.until("ended with 0");
   },
-  15_000,
+  60_000,
 );
