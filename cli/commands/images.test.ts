@@ -7,6 +7,7 @@ import { decode, encode } from "fast-png";
 import { Image, Run } from "../client/index.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { runMatyan } from "../testing.ts";
+import { startInTerminal } from "../testingTerminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "matyan-images-test-"));
 const hash = "1a9e".padEnd(32, "0");
@@ -112,6 +113,32 @@ test("pictures are drawn below their titles; what is none is named, and the othe
   expect((await images(hash, "--name", "samples", "--inline", "sixel")).out).toMatch(
     /\u001bP0;1;0q"1;1;60;30[^\u001b]*\u001b\\\n$/,
   );
+});
+
+test("a terminal that answers that it draws sixels gets them, in its own cells; one that does not answer gets a list", async () => {
+  const start = (rest: readonly string[] = []) =>
+    startInTerminal(["runs", "images", hash, "--name", "samples", ...rest], {
+      cwd: folder,
+      env: { MATYAN_DATA: server.dataDir },
+    });
+  const answering = start();
+  let at = await answering.until("\u001b[16t\u001b[c");
+  answering.type("\u001b[6;16;8t\u001b[?62;4;22c");
+  at = await answering.until("step 747", at);
+  await answering.until(/\u001bP0;1;0q"1;1;60;30[^\u001b]*\u001b\\/, at);
+  expect(await answering.ended).toBe(0);
+  const silent = start();
+  await silent.until("does not say that it shows pictures");
+  expect(await silent.ended).toBe(0);
+  expect(silent.text()).not.toContain("\u001bP");
+  const kitty = startInTerminal(["runs", "images", hash, "--name", "samples"], {
+    cwd: folder,
+    env: { MATYAN_DATA: server.dataDir, TERM: "xterm-kitty" },
+  });
+  await kitty.until("\u001b[c");
+  kitty.type("\u001b[6;10;5t\u001b[?62c");
+  await kitty.until("\u001b_Ga=T,f=100,q=2,c=12,r=3,");
+  expect(await kitty.ended).toBe(0);
 });
 
 test("the page of a run says how its images are seen", async () => {

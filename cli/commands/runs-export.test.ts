@@ -120,3 +120,24 @@ test("a server's points and parameters are exported as those of this machine's s
     expect(there.out.split("\n")).toEqual(here.out.split("\n"));
   }
 });
+
+test("of a server that knows no details of points, all is exported but epochs and times", async () => {
+  // As the existing services do, which do not know the parameter.
+  await using proxy = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async (request) => {
+      const { pathname, searchParams } = new URL(request.url);
+      searchParams.delete("point_details");
+      const { method, headers } = request;
+      const body = method === "POST" ? await request.text() : null;
+      const answer = await fetch(`${server.address}${pathname}?${searchParams}`, { method, headers, body });
+      return new Response(await answer.bytes(), { status: answer.status });
+    },
+  });
+  const { out, code } = await matyan("export", "--metric", "loss", "--url", `http://127.0.0.1:${proxy.port}`);
+  expect(code).toBe(0);
+  const lines = out.trimEnd().split("\r\n");
+  expect(lines).toHaveLength(1 + points + 3);
+  expect(lines.at(-1)).toBe(`${hashes[0]},"run ""0""","a, b",loss,subset=val,${points - 1},,,${(points - 1) / 8}`);
+});

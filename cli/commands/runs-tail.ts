@@ -26,6 +26,8 @@ interface Options {
 
 /** How often is looked: a store of this machine costs some reads, a server several requests. */
 const lookMs = { store: 400, server: 1_000 } as const;
+/** A look that takes long (a run of thousands of metrics, a server far away) is followed by so many times its time of rest. */
+const restFactor = 4;
 const backoff: Backoff = { firstMs: 500, longestMs: 5_000 };
 /** What a server that stands still may take to answer. */
 const answerMs = 30_000;
@@ -80,9 +82,12 @@ async function follow(context: Context, options: Options, run: LiveRun, everyMs:
     if (news === undefined) return exitCodes.interrupted;
     const wasActive = news.isActive;
     printer.print(news.sequences, !options.follow || !wasActive, options.lines);
+    let lookTook = 0;
     while (options.follow && (news.isActive || news.hasMore)) {
-      if (!news.hasMore) await pause(everyMs, signal);
+      if (!news.hasMore) await pause(Math.max(everyMs, restFactor * lookTook), signal);
+      const begun = performance.now();
       news = await look(false);
+      lookTook = performance.now() - begun;
       if (news === undefined) return exitCodes.interrupted;
       printer.print(news.sequences, !news.isActive && !news.hasMore);
     }

@@ -13,6 +13,7 @@ import { Messages } from "../client/messages.ts";
 import { Sender } from "../client/sender.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { runMatyan, startMatyan } from "../testing.ts";
+import { startInTerminal } from "../testingTerminal.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -195,6 +196,36 @@ for (const [where, options] of places)
       { type: "end" },
     ]);
   });
+
+test("on a terminal the line that still changes stands below the others, and becomes one of them", async () => {
+  const run = await Run.open({ repo: server.address });
+  const messages = new Messages(run.hash);
+  const sender = new Sender({ frontier: server.address, runId: run.hash });
+  const log = async (step: number, line: string) => {
+    await sender.send(messages.terminalLine(line, step));
+    await sender.flush(10_000);
+  };
+  await log(0, "begun");
+  const terminal = startInTerminal(["runs", "tail", run.hash], {
+    cwd: server.dataDir,
+    env: { MATYAN_DATA: server.dataDir },
+  });
+  let at = await terminal.until("\u001b[2mbegun\u001b[22m");
+  await log(1, "50%");
+  at = await terminal.until("begun\r\n", at);
+  at = await terminal.until("\u001b[2m50%\u001b[22m", at);
+  await run.track(0.5, { name: "loss", step: 0 });
+  // The line is taken off, what came is printed, and it is drawn again.
+  at = await terminal.until("\r\u001b[K\u001b[2mstep 0\u001b[22m  loss", at);
+  at = await terminal.until("\u001b[2m50%\u001b[22m", at);
+  await log(1, "100%");
+  await log(2, "");
+  at = await terminal.until("100%\r\n", at);
+  await sender.close(10_000);
+  await run.close();
+  await terminal.until("is finished", at);
+  expect(await terminal.ended).toBe(0);
+});
 
 test("it ends at once where nobody follows, and by Ctrl-C; what is not there is named", async () => {
   const run = await Run.open({ repo: server.address, captureTerminal: false });
