@@ -59,7 +59,7 @@ async function runBackup(context: Context, options: Options, path: string): Prom
     const report = await backupRemote({ ...common, url });
     tell(context, report);
     for (const { hash, reason } of report.failures) out.warn(`run ${hash} is not in the backup: ${reason}`);
-    if (report.path !== null) out.info(`Not told by the server, so not in it: ${report.notGiven.join("; ")}.`);
+    for (const what of report.notGiven) out.info(`not told by the server, so not in it: ${what}`);
     out.record(toJson(report));
     return report.failures.length > 0 ? exitCodes.failed : exitCodes.done;
   }

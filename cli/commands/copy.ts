@@ -2,23 +2,16 @@
 
 import type { OnConflict } from "../../server/archive/restoreDecide.ts";
 import { copy } from "../move/copy.ts";
-import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
-import {
-  describeEntity,
-  describeRun,
-  entityToJson,
-  entityWords,
-  reportToJson,
-  runToJson,
-  summarize,
-} from "../ui/restoreReport.ts";
+import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { safeText } from "../ui/text.ts";
 import { parseMoment, sinceHelp } from "./moment.ts";
 import { parseRuns } from "./options.ts";
+import { conclude, reporters } from "./restore.ts";
 
 interface Options {
   readonly from: string;
   readonly to: string;
+  readonly frontier?: string;
   readonly runs?: string;
   readonly experiment?: string;
   readonly since?: string;
@@ -41,6 +34,7 @@ export const define: Define = (command) => {
   command
     .requiredOption("--from <place>", "address of a server, folder of a store, or archive")
     .requiredOption("--to <place>", "address of a server, or folder of a store")
+    .option("--frontier <url>", "of the server copied to, when its frontier has another address")
     .option("--runs <list>", "only these runs: hashes or beginnings of them, separated by commas")
     .option("--experiment <name>", "only runs of this experiment")
     .option("--since <date>", sinceHelp, parseMoment)
@@ -75,27 +69,11 @@ async function runCopy({ out, progress, signal }: Context, options: Options): Pr
     progress,
     signal,
     warn: (message) => out.warn(message),
-    onRun(outcome) {
-      const text = describeRun(outcome, dryRun);
-      if (outcome.action === "fail") out.warn(text);
-      else out.info(safeText(text));
-      for (const note of outcome.notes) out.info(`  ${safeText(note)}`);
-      out.record(runToJson(outcome));
-    },
-    onEntity(outcome) {
-      if (dryRun || (outcome.action !== "create" && outcome.action !== "same"))
-        out.info(safeText(describeEntity(outcome, dryRun)));
-      out.record(entityToJson(outcome));
-    },
+    ...reporters(out, dryRun),
   });
-  for (const { setting, action } of report.settings) {
-    if (dryRun || action === "keep") out.info(`setting ${setting}: ${entityWords(dryRun)[action]}`);
-    out.record({ type: "setting", setting, action });
-  }
   for (const hash of report.gone) out.info(`Run ${hash} was deleted meanwhile: it is not copied.`);
-  if (report.notGiven.length > 0 && !dryRun)
-    out.info(`Not told by the server, so not copied: ${report.notGiven.join("; ")}.`);
-  out.info(summarize(report));
-  out.record({ ...reportToJson(report), gone: report.gone, not_given: report.notGiven });
-  return report.failures.length > 0 ? exitCodes.failed : exitCodes.done;
+  if (!dryRun && report.points > 0)
+    for (const what of report.notGiven) out.info(`not told by the server, so not copied: ${what}`);
+  for (const note of report.notes) out.info(`note: ${safeText(note)}`);
+  return conclude(out, report, { gone: report.gone, not_given: report.notGiven, notes: report.notes });
 }

@@ -88,7 +88,7 @@ async function runRestore(context: Context, options: Options, path: string): Pro
   return conclude(out, await restore({ ...common, store, blobs, now: Date.now() / 1000 }));
 }
 
-function reporters(out: Output, dryRun: boolean) {
+export function reporters(out: Output, dryRun: boolean) {
   return {
     onRun(outcome: RunOutcome) {
       const text = describeRun(outcome, dryRun);
@@ -105,7 +105,7 @@ function reporters(out: Output, dryRun: boolean) {
   };
 }
 
-function conclude(out: Output, report: RestoreReport, more: object = {}): number {
+export function conclude(out: Output, report: RestoreReport, more: object = {}): number {
   for (const { setting, action } of report.settings) {
     if (report.dryRun || action === "keep") out.info(`setting ${setting}: ${entityWords(report.dryRun)[action]}`);
     out.record({ type: "setting", setting, action });

@@ -20,6 +20,8 @@ export interface CopyOptions extends RemoteFilters {
   readonly from: string;
   /** A server's address, or the folder of a store. */
   readonly to: string;
+  /** Of the server that is copied to, where it is another address. */
+  readonly frontier?: string | undefined;
   /** Says what would be done; runs are not read, and nothing is written. */
   readonly dryRun?: boolean | undefined;
   readonly skipBlobs?: boolean | undefined;
@@ -37,6 +39,8 @@ export interface CopyReport extends RestoreReport {
   readonly gone: readonly string[];
   /** What is not copied because the source's API does not give it. */
   readonly notGiven: readonly string[];
+  /** What the target can't keep, for all runs; what concerns one is in its notes. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -56,7 +60,7 @@ export async function copy(options: CopyOptions): Promise<CopyReport> {
     await using archive = await openArchive(from, { ...(signal === undefined ? {} : { signal }) });
     await using target = await openTarget(options);
     const report = await target.restore(await someRunsOf(archive, options), restoreOptions(options));
-    return { ...report, gone: [], notGiven: [] };
+    return { notes: [], ...report, gone: [], notGiven: [] };
   }
   await using source = isUrl(from) ? openServerSource(from, signal, options.warn) : await openStoreSource(from, signal);
   // Before a store is made at the other end.
@@ -80,8 +84,8 @@ function isArchive(place: string): boolean {
   return /\.(tar|tgz|gz)$/i.test(place) || place === "-";
 }
 
-async function openTarget({ to, dryRun, signal }: CopyOptions): Promise<CopyTarget> {
-  return isUrl(to) ? openServerTarget(to, signal) : openStoreTarget(to, dryRun ?? false);
+async function openTarget({ to, frontier, dryRun, signal }: CopyOptions): Promise<CopyTarget> {
+  return isUrl(to) ? openServerTarget(to, frontier, signal) : openStoreTarget(to, dryRun ?? false);
 }
 
 function restoreOptions({
@@ -107,6 +111,7 @@ class Copy {
   readonly #totals = { points: 0, blobs: 0, blobBytes: 0 };
   readonly #failures: { hash: string; reason: string }[] = [];
   readonly #gone: string[] = [];
+  readonly #notes = new Set<string>();
 
   constructor(options: CopyOptions, source: CopySource, target: CopyTarget, folder: string) {
     this.#options = options;
@@ -140,7 +145,7 @@ class Copy {
     );
     return {
       ...{ dryRun, runs: this.#runs, ...this.#totals, entities: this.#entities, settings },
-      ...{ failures: this.#failures, gone: this.#gone, notGiven: source.notGiven },
+      ...{ failures: this.#failures, gone: this.#gone, notGiven: source.notGiven, notes: [...this.#notes] },
     };
   }
 
@@ -162,7 +167,7 @@ class Copy {
     return this.#through(
       async (archive) => void (await write(archive)),
       (archive) =>
-        this.#target.restore(archive, {
+        this.#restore(archive, {
           ...{ dryRun, onConflict: onConflict === "fail" ? "skip" : onConflict, signal },
           onEntity: (outcome) => {
             if (!isTold(outcome)) return;
@@ -174,20 +179,21 @@ class Copy {
     );
   }
 
+  async #restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreReport> {
+    const report = await this.#target.restore(archive, options);
+    for (const note of report.notes ?? []) this.#notes.add(note);
+    return report;
+  }
+
   /** Undefined when the run is gone from the source. */
   async #copyRun(hash: string): Promise<RunOutcome | undefined> {
     const { dryRun, skipBlobs = false, onConflict = "skip", signal } = this.#options;
     const nothing = { hash, name: "", points: 0, blobs: 0, blobBytes: 0, reason: undefined, notes: [] };
     const there = await this.#target.has(hash);
-    const keeps = onConflict !== "replace";
-    if (keeps && (there === "whole" || (dryRun && there === "some")))
+    if (there === "whole" && onConflict !== "replace")
       return { ...nothing, action: "keep", reason: "a run of that hash is there already" };
-    if (dryRun)
-      return {
-        ...nothing,
-        action: there === "none" ? "create" : "replace",
-        reason: "its data are not read in a dry run",
-      };
+    const actions = { none: "create", some: "continue", whole: "replace" } as const;
+    if (dryRun) return { ...nothing, action: actions[there], reason: "its data are not read in a dry run" };
 
     const notes: string[] = [];
     const reading = {
@@ -210,7 +216,7 @@ class Copy {
           done = checked({ ...outcome, notes: [...outcome.notes, ...notes] }, points);
         };
         // What the run refers to is there by now, or is not wanted: it is only found.
-        await this.#target.restore(archive, { skipEntities: true, skipBlobs, onConflict, signal, onRun });
+        await this.#restore(archive, { skipEntities: true, skipBlobs, onConflict, signal, onRun });
       },
     );
     return isGone ? undefined : (failed ?? done);
@@ -237,7 +243,7 @@ class Copy {
 
   async #refuseExisting(hashes: readonly string[]): Promise<void> {
     const existing: string[] = [];
-    for (const hash of hashes) if ((await this.#target.has(hash)) !== "none") existing.push(hash);
+    for (const hash of hashes) if ((await this.#target.has(hash)) === "whole") existing.push(hash);
     if (existing.length === 0) return;
     const shown = existing.slice(0, 5).join(", ") + (existing.length > 5 ? ", ..." : "");
     throw new MatyanError("conflict", `${this.#options.to} has ${existing.length} of the runs already: ${shown}`, {

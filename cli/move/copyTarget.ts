@@ -2,25 +2,25 @@
 import { mkdir, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { ArchiveReader } from "../../formats/archive/types.ts";
+import { isMap } from "../../formats/value.ts";
 import { type RestoreOptions, type RestoreReport, restore } from "../../server/archive/restore.ts";
 import { isInTheWay, readStoredRun } from "../../server/archive/restoreDecide.ts";
 import { openEmbeddedStack } from "../../server/embedded.ts";
 import type { Stack } from "../../server/stack.ts";
 import { parseAddress } from "../client/address.ts";
 import { Http, ServerRefusal } from "../client/http.ts";
-import { restoreRemote } from "./restoreRemote.ts";
+import { type RestoreRemoteReport, restoreRemote } from "./restoreRemote.ts";
+import { isMarked } from "./restoreRemoteRun.ts";
 
 export type TargetOptions = Omit<RestoreOptions, "archive" | "store" | "blobs" | "now">;
 
 export interface CopyTarget extends AsyncDisposable {
   /** Two of the same are one place. */
   readonly place: string;
-  /**
-   * Whether the run is there: `whole` when nothing can be missing of it, `some` when what was sent of it may be the part that
-   * came before an interruption.
-   */
+  /** Whether the run is there: `some` when it may be what came before an interruption. */
   has(hash: string): Promise<"whole" | "some" | "none">;
-  restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreReport>;
+  /** The report has notes where the place can't keep all of an archive. */
+  restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreReport & Partial<RestoreRemoteReport>>;
 }
 
 export async function openStoreTarget(folder: string, isDry: boolean): Promise<CopyTarget> {
@@ -56,25 +56,34 @@ class StoreTarget implements CopyTarget {
   }
 }
 
-export function openServerTarget(url: string, signal: AbortSignal | undefined): CopyTarget {
-  return new ServerTarget(url, signal);
+export function openServerTarget(
+  url: string,
+  frontier: string | undefined,
+  signal: AbortSignal | undefined,
+): CopyTarget {
+  return new ServerTarget(url, frontier, signal);
 }
 
 class ServerTarget implements CopyTarget {
   readonly place: string;
+  readonly #frontier: string | undefined;
   readonly #http: Http;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(url: string, signal: AbortSignal | undefined) {
+  constructor(url: string, frontier: string | undefined, signal: AbortSignal | undefined) {
     this.place = parseAddress(url);
+    this.#frontier = frontier;
     this.#http = new Http(this.place);
     this.#signal = signal;
   }
 
-  async has(hash: string): Promise<"some" | "none"> {
+  /** A run has its own name when all of it is there. */
+  async has(hash: string): Promise<"whole" | "some" | "none"> {
     try {
-      await this.#http.json({ path: `runs/${encodeURIComponent(hash)}/info`, signal: this.#signal });
-      return "some";
+      const info = await this.#http.json({ path: `runs/${encodeURIComponent(hash)}/info`, signal: this.#signal });
+      const props = isMap(info) ? info.get("props") : undefined;
+      const name = isMap(props) ? props.get("name") : undefined;
+      return typeof name !== "string" || isMarked(name) || name === `Run: ${hash}` ? "some" : "whole";
     } catch (error) {
       if (!(error instanceof ServerRefusal)) throw error;
       // The existing server can't show some of its runs (W5).
@@ -82,8 +91,8 @@ class ServerTarget implements CopyTarget {
     }
   }
 
-  restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreReport> {
-    return restoreRemote({ ...options, archive, url: this.place });
+  restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreRemoteReport> {
+    return restoreRemote({ ...options, archive, url: this.place, frontier: this.#frontier });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
