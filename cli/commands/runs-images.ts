@@ -27,15 +27,15 @@ interface Options {
 
 const notes = `
 Images are shown by terminals with the kitty graphics protocol (kitty, Ghostty, Konsole), with iTerm2's (iTerm2, WezTerm), or
-with sixels (xterm, foot, mlterm, Windows Terminal, tmux built with them). Which one it is is told by the environment, or by
-the terminal when it is asked. PNG, JPEG, GIF, WebP and BMP are shown; files are written as they were stored.`;
+with sixels (xterm, foot, mlterm, Windows Terminal, tmux built with them). The environment tells which, or the terminal when
+it is asked. PNG, JPEG, GIF, WebP and BMP are shown; files are written as they were stored.`;
 
 export const define: Define = (command) => {
   command
     .description("List the images of a run, and show them where the terminal can.")
     .argument("<hash>", "the run's hash; without --url a beginning that no other run shares will do")
     .option("--name <name>", "only images of this sequence, NAME or NAME{k=v}; repeatable", collect)
-    .option("--step <n>", "of one step, of the last one of each sequence, or of all: N, last or all", parseStep, "last")
+    .option("--step <n>", "which steps: N, last (of each sequence) or all", parseStep, "last")
     .addOption(
       command
         .createOption("--inline <how>", "how they are shown")

@@ -56,7 +56,7 @@ export const define: Define = (command) => {
         "matyan runs tail 3f9c1a20",
         "matyan runs tail 3f9c1a20 --metric loss -n 100 --no-follow",
         'matyan runs tail "$RUN" --logs --url http://localhost:53800',
-        "matyan runs tail 3f9c1a20 --metrics --json | jq -r '[.step, .value] | @tsv'",
+        "matyan runs tail 3f9c1a20 --metrics --json | jq -c 'select(.type == \"metric\") | [.step, .value]'",
       ),
     )
     .action(execute<[string], Options>(tail));
