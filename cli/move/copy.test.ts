@@ -9,6 +9,7 @@ import { backup } from "../../server/archive/backup.ts";
 import { type RunOutcome, restore } from "../../server/archive/restore.ts";
 import {
   type ArchiveContents,
+  type ArchivedRunContents,
   fixtures,
   makeArchive,
   newFolder,
@@ -172,6 +173,69 @@ test("from a server to a folder comes what the API tells", async () => {
   expect(again).toMatchObject({ runs: { create: 0, keep: 24 }, points: 0 });
   expect(await wholeOf(to)).toEqual(ours);
 }, 30_000);
+
+/** Messages carry times to the microsecond, and NaN for a point without a value. */
+function carried(run: ArchivedRunContents): ArchivedRunContents {
+  const records = Array.from(run.records, ([key, record]) => {
+    const [value, time] = [record.get("value") ?? Number.NaN, record.get("time")];
+    const rounded = typeof time === "number" ? Math.round(time * 1e5) : time;
+    return [key, new Map(record).set("value", value).set("time", rounded ?? null)] as const;
+  });
+  return { ...run, records: new Map(records) };
+}
+
+describe("into a server", () => {
+  test("come the runs of a folder, and again nothing changes", async () => {
+    await using other = await openTestServer();
+    const only = [runA, first];
+    const { to, ...report } = await copied({ to: other.address, runs: only });
+    expect(report).toMatchObject({ runs: { create: 2 }, failures: [], points: 33 });
+    const ours = (await wholeOf(other.dataDir)).runs;
+    const right = (await wholeOf(source)).runs;
+    for (const hash of only) {
+      const { records, contexts, blobs } = linesOf(carried(ours.get(hash)!));
+      const expected = linesOf(carried(right.get(hash)!));
+      expect([records, contexts, blobs]).toEqual([expected.records, expected.contexts, expected.blobs]);
+    }
+    expect(ours.get(first)!.tags).toEqual([mapOf({ id: expect.any(String), name: "t" })]);
+    const notesOf = async (folder: string) =>
+      [...(await wholeOf(folder)).entities.values()]
+        .filter((data) => data.has("content"))
+        .map((data) => data.get("content"));
+    expect((await notesOf(other.dataDir)).sort()).toEqual((await notesOf(source)).sort());
+    const again = await copied({ to, runs: only });
+    expect(again).toMatchObject({ runs: { keep: 2, create: 0 }, points: 0, entities: { create: 0 } });
+  }, 30_000);
+
+  test("come the runs of another one, also after an interruption", async () => {
+    await using other = await openTestServer();
+    const abort = new AbortController();
+    const options = { from: server.address, to: other.address };
+    const onRun = () => abort.abort(new MatyanError("interrupted", "stopped"));
+    expect(await copied({ ...options, onRun, signal: abort.signal }).catch(String)).toContain("stopped");
+    const rest = await copied(options);
+    expect(rest).toMatchObject({ runs: { keep: 1, create: 23 }, failures: [] });
+    expect(rest.notGiven.length).toBeGreaterThan(2);
+    const ours = (await wholeOf(other.dataDir)).runs;
+    for (const [hash, run] of told(await wholeOf(source)).runs) {
+      const lines = linesOf(carried(ours.get(hash)!));
+      const expected = linesOf(carried(run));
+      const points = (all: readonly string[] | undefined) =>
+        all!.filter((line) => !/"name": "(logs|__log_records)"/.test(line));
+      expect({ hash, points: points(lines.records) }).toEqual({ hash, points: points(expected.records) });
+      expect({ hash, count: lines.records!.length }).toEqual({ hash, count: expected.records!.length });
+      expect(lines.blobs).toEqual(expected.blobs!);
+    }
+  }, 60_000);
+
+  test("a dry run says which runs would go there, and which go on", async () => {
+    await using other = await openTestServer();
+    await copied({ to: other.address, runs: [first] });
+    const { outcomes } = await copied({ to: other.address, runs: [first, second], dryRun: true });
+    expect(actions(outcomes)).toEqual({ [first]: "keep", [second]: "create" });
+    expect((await wholeOf(other.dataDir)).runs.size).toBe(1);
+  }, 30_000);
+});
 
 test("from an archive come the runs that pass the filters", async () => {
   const { to } = await copied({ from: full, experiment: "mnist" });
