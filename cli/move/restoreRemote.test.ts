@@ -8,7 +8,7 @@ import { isMap, mapOf, type Value } from "../../formats/value.ts";
 import type { RunOutcome } from "../../server/archive/restore.ts";
 import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
 import { fixtures, makeArchive, newFolder, removeFolders } from "../../server/archive/testing.ts";
-import { startServed } from "../../server/testing/served.ts";
+import { matyan, startServed } from "../../server/testing/served.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { type RestoreRemoteOptions, type RestoreRemoteReport, restoreRemote } from "./restoreRemote.ts";
 import {
@@ -361,6 +361,29 @@ test("an address that is no server to restore into is refused by what is there",
   await server[Symbol.asyncDispose]();
 });
 
+test("the command tells runs and entities as JSON lines, what stays behind, and failures by its exit code", async () => {
+  const server = await newServer();
+  const path = await oddArchive();
+  const lines = ({ out }: { out: string }) =>
+    out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const done = await matyan("restore", path, "--url", server.address, "--json");
+  expect(done.code).toBe(0);
+  expect(lines(done).map(({ type }) => type)).toEqual(["entity", "run", "run", "summary"]);
+  expect(lines(done).at(-1)).toMatchObject({ runs: { create: 2 }, notes: [expect.stringContaining("ids and times")] });
+  await using doors = openDoors(server.address, {
+    change: (message) => (message.get("type") === "log_metric" ? undefined : message),
+  });
+  const failed = await matyan("restore", path, "--url", doors.address, "--on-conflict", "replace");
+  expect(failed.code).toBe(1);
+  expect(failed.errors).toContain("it is not the archive's on the server");
+  const wrong = await matyan("restore", path, "--frontier", server.address);
+  expect([wrong.code, wrong.errors.includes("--url")]).toEqual([2, true]);
+  await server[Symbol.asyncDispose]();
+}, 60_000);
+
 test("notes, bookmarks and reports are made once, and pinned sequences are set", async () => {
   const server = await newServer();
   const entities: [string, ReturnType<typeof mapOf>][] = [
@@ -375,8 +398,10 @@ test("notes, bookmarks and reports are made once, and pinned sequences are set",
     ["note", mapOf({ id: "n3", content: "of nobody", run_hash: "f".repeat(32) })],
   ];
   const path = await makeArchive([{ hash: odd }], entities);
+  const planned = await restoreTo(server.address, path, { dryRun: true });
   const first = await restoreTo(server.address, path);
   expect(first.entities).toMatchObject({ create: 7 });
+  expect([planned.entities, planned.notes]).toEqual([first.entities, first.notes]);
   expect(first.notes.join("\n")).toContain("dashboards that had been deleted");
   expect(first.notes.join("\n")).toContain("notes of runs that the server does not have");
   const again = await restoreTo(server.address, path);

@@ -188,6 +188,7 @@ async function restoreOne(work: Work, hash: string): Promise<RunOutcome> {
       blobFolder: work.skipBlobs ? undefined : blobFolderOf(archive.folder, hash),
       patience: work.patience ?? patience,
       onTrouble: (text) => progress?.note(text),
+      onCompare: () => progress?.item(`comparing ${hash}`),
     });
     const { points } = restored;
     const done = { ...nothing, points, blobs: restored.blobs, blobBytes: restored.blobBytes };

@@ -212,6 +212,7 @@ class StoredDocuments {
 export async function restoreRemoteNotes(task: EntityTask, names: EntityNames): Promise<void> {
   const { target, archive, dryRun, now } = task;
   const known = new Map<string, string[]>();
+  const ownRuns = new Set(archive.runHashes);
   for await (const entity of entitiesOf(archive, ["note"], now)) {
     target.signal?.throwIfAborted();
     const run = textOf(entity.fields, "run_hash");
@@ -219,6 +220,12 @@ export async function restoreRemoteNotes(task: EntityTask, names: EntityNames): 
     // A text is stored without space around it.
     const content = textOf(entity.fields, "content").trim();
     const owner = run === "" ? names.storedId("experiment", experiment) : run;
+    // What a dry run did not make is not there to be asked for.
+    const isPlanned = run === "" ? names.nameOf("experiment", experiment, undefined) !== undefined : ownRuns.has(run);
+    if (dryRun && isPlanned && (owner === undefined || (run !== "" && (await readRun(target, run)) === undefined))) {
+      task.report(outcomeOf(entity, entity.archivedId, "create"));
+      continue;
+    }
     if (owner === undefined || owner === "") {
       task.lose("not sent: notes that belong to nothing here");
       continue;

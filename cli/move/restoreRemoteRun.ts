@@ -30,6 +30,8 @@ export interface RunTask {
   readonly patience: Patience;
   readonly advance: (bytes: number) => void;
   readonly onTrouble: (text: string) => void;
+  /** Told when all is sent, and the server is asked what it has. */
+  readonly onCompare: () => void;
 }
 
 export interface RestoredRun {
@@ -93,6 +95,7 @@ export async function restoreRemoteRun(task: RunTask): Promise<RestoredRun> {
   for (const { contextId, name } of documents.traces)
     if (!task.rehearsal.filled.has(traceKey(contextId, name))) lose("not sent: sequences without points");
 
+  task.onCompare();
   const info = await barrier(task, socket, plain, name);
   const problems = compareInfo(documents, points.sequences, info);
   problems.push(...(await comparePoints(target, hash, documents, points.sequences)));

@@ -18,6 +18,8 @@ export const patience: Patience = { sendMs: 60_000, applyMs: 120_000 };
 
 /** Bytes that wait to be sent. */
 const queuedBytes = 4 * 1024 * 1024;
+/** For a server of ours. The existing one publishes the messages of a frame one after the other, and has to be done in 15 s. */
+const largeFrames = { messages: 2_000, bytes: 1_000_000 };
 const shownRefusals = 3;
 
 export class RunSocket implements AsyncDisposable {
@@ -28,7 +30,12 @@ export class RunSocket implements AsyncDisposable {
   #refused = 0;
   #isReached = false;
 
-  constructor({ frontier, signal }: Target, runId: string, patience: Patience, onTrouble: (reason: string) => void) {
+  constructor(
+    { frontier, keepsTimes, signal }: Target,
+    runId: string,
+    patience: Patience,
+    onTrouble: (reason: string) => void,
+  ) {
     this.#signal = signal;
     this.#patience = patience;
     this.#sender = new Sender({
@@ -36,6 +43,7 @@ export class RunSocket implements AsyncDisposable {
       runId,
       onTrouble,
       softBytes: queuedBytes,
+      ...(keepsTimes ? { batch: largeFrames } : {}),
       onRefused: ({ item, reason }) => this.#refuse(item, reason),
     });
   }
