@@ -2,7 +2,7 @@
 import { MatyanError } from "../../formats/error.ts";
 import type { RunSummary } from "../../server/listing/summary.ts";
 import { figureNames, type LiveFigures } from "../../server/live/figures.ts";
-import type { LiveSource } from "../../server/live/source.ts";
+import { type LiveSource, mostSequences } from "../../server/live/source.ts";
 import { foundSummary } from "./foundSummary.ts";
 import { Http, ServerRefusal } from "./http.ts";
 import { readFigures } from "./liveFigures.ts";
@@ -17,11 +17,6 @@ const live = { attempts: 2, answerMs: 20_000, silentMs: 20_000 } as const;
 export function openServerSource(address: string, now: () => number, signal: AbortSignal): LiveSource {
   const http = new Http(address, live);
   let tells = true;
-  const find = async (search: Parameters<typeof searchRuns>[1]): Promise<RunSummary[]> => {
-    const runs: RunSummary[] = [];
-    for await (const [hash, node] of searchRuns(http, { ...search, signal })) runs.push(foundSummary(hash, node));
-    return runs;
-  };
   return {
     place: address,
     tellsTimes: false,
@@ -36,10 +31,22 @@ export function openServerSource(address: string, now: () => number, signal: Abo
       }
     },
     activeRuns: async (limit) => {
-      const found = await find({ query: "run.active", limit: limit + 1, withoutParams: true, pageSize: 200 });
-      return { runs: found.slice(0, limit), more: found.length > limit };
+      const runs: RunSummary[] = [];
+      let sequences = 0;
+      const search = { query: "run.active", limit: limit + 1, withoutParams: true, pageSize: 200, signal };
+      for await (const [hash, node] of searchRuns(http, search)) {
+        if (runs.length === limit || sequences >= mostSequences) return { runs, more: true };
+        const run = foundSummary(hash, node);
+        runs.push(run);
+        sequences += run.sequences.length;
+      }
+      return { runs, more: false };
     },
-    run: async (hash) => (await find({ query: runQuery(hash), limit: 1 }))[0],
+    run: async (hash) => {
+      for await (const [found, node] of searchRuns(http, { query: runQuery(hash), limit: 1, signal }))
+        return foundSummary(found, node);
+      return undefined;
+    },
     sparks: async (hash, metrics, count) =>
       (await sampleMetrics(http, hash, metrics, count, signal)).map(({ values }) => ({ values, lastTime: undefined })),
     live: (hash) => remoteLiveRun(http, hash, signal),

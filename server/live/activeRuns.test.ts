@@ -3,7 +3,9 @@ import { expect, test } from "bun:test";
 import type { Store } from "../store/index.ts";
 import { createRun, finishRun, updateMeta } from "../store/runs.ts";
 import { memoryStore } from "../store/testing.ts";
+import { writeTrace } from "../store/traces.ts";
 import { activeRuns } from "./activeRuns.ts";
+import { mostSequences } from "./source.ts";
 
 /** In no order that has to do with their creation. */
 const hashOf = (i: number) => Bun.hash(String(i)).toString(16).padStart(16, "0");
@@ -44,3 +46,22 @@ test("runs that are older than thousands of finished ones are found all the same
   expect(names.length).toBe(3);
   expect(more).toBe(true);
 });
+
+test("runs with very many metrics end the list early, and the list says that there are more", async () => {
+  const store = await storeOf(5);
+  const metrics = Math.ceil(mostSequences / 2);
+  // The newest two have half of what is read at most, each.
+  for (const i of [3, 4])
+    for (let from = 0; from < metrics; from += 5_000)
+      await store.database.transact(async (tx) => {
+        for (let m = from; m < Math.min(metrics, from + 5_000); m++)
+          await writeTrace(
+            tx,
+            store,
+            hashOf(i),
+            { contextId: 0, name: `metric ${m}`, dtype: "float", last: m },
+            { index: false },
+          );
+      });
+  expect(await namesOf(store, 5)).toEqual({ names: ["run 4", "run 3"], more: true });
+}, 60_000);

@@ -17,6 +17,9 @@ export interface Spark {
   readonly lastTime: number | undefined;
 }
 
+/** Sequences of all runs of one look together; the run with which they are reached is the last one of the list. */
+export const mostSequences = 50_000;
+
 /** Everything is read at a cost that has a bound, whatever the number of runs and points. */
 export interface LiveSource {
   /** A folder or an address, as people call it. */
@@ -24,7 +27,7 @@ export interface LiveSource {
   /** Whether sparks have a `lastTime`. */
   readonly tellsTimes: boolean;
   figures(): Promise<LiveFigures>;
-  /** Runs that are not finished nor archived, at most `limit`. */
+  /** Runs that are not finished nor archived, at most `limit`; fewer where they have very many sequences. */
   activeRuns(limit: number): Promise<ActiveRuns>;
   /** A run with its parameters; undefined when there is none. */
   run(hash: string): Promise<RunSummary | undefined>;
