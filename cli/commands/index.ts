@@ -102,7 +102,7 @@ export const commands: readonly CommandEntry[] = [
   {
     path: ["restore"],
     usage: "ARCHIVE",
-    summary: "put an archive's runs into the store",
+    summary: "put an archive's runs into the store or a live server",
     group: "Bring runs in",
     load: async () => (await import("./restore.ts")).define,
   },
