@@ -59,7 +59,8 @@ export async function measure(parts: MeasuredParts, now: number): Promise<LiveFi
   const takes = serving?.connections !== undefined;
   const figures: Omit<LiveFigures, "missing"> = {
     at: now,
-    received: topics ? { messages: topics.received } : takes ? serving.watch.received : undefined,
+    // Of a cluster this process knows but a part.
+    received: kafka ? topics && { messages: topics.received } : takes ? serving.watch.received : undefined,
     applied: topics
       ? { messages: topics.applied }
       : loop && takes
