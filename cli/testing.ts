@@ -1,5 +1,6 @@
 // The command line as a process, for tests: what it prints, where, and its exit code.
 import { join } from "node:path";
+import { assertDescribed } from "./testingJson.ts";
 
 export const mainFile = join(import.meta.dir, "main.ts");
 
@@ -27,8 +28,10 @@ export function startMatyan(args: readonly string[], { cwd, env, stdin }: Surrou
   });
 }
 
+/** Runs it to its end. What it prints with `--json` must be as docs/json.schema.json describes it. */
 export async function runMatyan(args: readonly string[], surroundings: Surroundings): Promise<Ended> {
   const child = startMatyan(args, surroundings);
   const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  assertDescribed(args, { out, err });
   return { code, out, err };
 }

@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { gunzipSync } from "bun";
+import { assertDescribed } from "../cli/testingJson.ts";
 import { parseMessage } from "../formats/messages/index.ts";
 import { openFolderBlobs } from "./blobs/folder.ts";
 import type { Bus } from "./bus/index.ts";
@@ -68,6 +69,7 @@ async function cluster(broker = address!): Promise<Cluster> {
         if (text.includes("\n")) break;
       }
       if (text === "") throw new Error(`the worker does not start: ${await errors}`);
+      assertDescribed(["worker", kind, "--json"], { out: text, err: "" });
       const { metrics_port: port } = JSON.parse(text) as { metrics_port: number };
       const stop = async () => {
         child.kill("SIGTERM");
@@ -200,11 +202,14 @@ else {
     expect(letters).toHaveLength(1 + lines.filter((line) => !isMessage(line)).length);
     const listed = await runProgram([process.execPath, main, "dlq", "ls", "--json"], stage.env);
     expect(listed.out.trim().split("\n")).toHaveLength(letters.length);
+    assertDescribed(["dlq", "ls", "--json"], { out: listed.out, err: "" });
     const { id } = letters[0]!;
     const shown = await runProgram([process.execPath, main, "dlq", "show", id, "--json"], stage.env);
+    assertDescribed(["dlq", "show", "--json"], { out: shown.out, err: "" });
     expect(JSON.parse(shown.out)).toMatchObject({ id, done: null, value: Buffer.from(letters[0]!.value!).toString() });
-    const dropped = await runProgram([process.execPath, main, "dlq", "drop", "--all"], stage.env);
+    const dropped = await runProgram([process.execPath, main, "dlq", "drop", "--all", "--json"], stage.env);
     expect([dropped.code, dropped.errors]).toEqual([0, ""]);
+    assertDescribed(["dlq", "drop", "--json"], { out: dropped.out, err: "" });
     const left = await runProgram([process.execPath, main, "dlq", "ls", "--json"], stage.env);
     expect([left.code, left.out]).toEqual([0, ""]);
     expect((await worker.stop()).code).toBe(0);

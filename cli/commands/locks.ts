@@ -3,6 +3,7 @@ import { MatyanError } from "../../formats/error.ts";
 import { listLocks, releaseLock } from "../../server/jobs/jobLock.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { openStoreOnly } from "../../server/stack.ts";
+import type { LockOwner } from "../../server/store/locks.ts";
 import { type Define, examples, execute } from "../runtime.ts";
 import { addFormatOption, inFormat, type TableFormat } from "../ui/csvOutput.ts";
 import { shortDuration } from "../ui/numbers.ts";
@@ -18,7 +19,12 @@ export const defineList: Define = (command) => {
         const locks = await withStore(config, (store) => listLocks(store, now));
         const out = inFormat(context.out, options.format, ["name", "held", "expires_at", "owner"]);
         for (const { name, expiresAt, isHeld, owner } of locks) {
-          out.record({ name, held: isHeld, expires_at: expiresAt ?? null, owner: owner ?? null });
+          out.record({
+            name,
+            held: isHeld,
+            expires_at: expiresAt ?? null,
+            owner: owner === undefined ? null : ownerOf(owner),
+          });
           const by =
             owner === undefined ? "a process that did not say who" : `process ${owner.pid} on ${safeText(owner.host)}`;
           const since = owner === undefined ? "" : `, since ${shortDuration(now - owner.since)}`;
@@ -31,6 +37,11 @@ export const defineList: Define = (command) => {
       }),
     );
 };
+
+/** Without the token, by which the lock is held. */
+function ownerOf({ host, pid, since }: LockOwner): object {
+  return { host, pid, since };
+}
 
 export const defineRelease: Define = (command) => {
   command
