@@ -104,6 +104,9 @@ test("figures of a server are what clients sent it", async () => {
   expect(runs[0]!.metrics[1]!.spark[0]).toBe(0);
   expect(runs[0]!.metrics[1]!.spark.at(-1)).toBe(steps - 1);
   expect(more).toBe(false);
+  const counters = await (await fetch(`${server.address}/metrics`)).text();
+  expect(counters).toContain(`\nmatyan_ws_points_total ${sentPoints}\n`);
+  expect(counters).toContain(`\nmatyan_apply_points_total ${sentPoints}\n`);
 });
 
 test("points that come between two looks are a rate", async () => {
