@@ -78,16 +78,18 @@ export class KafkaBus implements Bus {
     }
   }
 
-  /** Brokers know of a new topic, and who leads it, some time after it was made. */
+  /** Brokers know of a new topic, and who leads it, some time after it was made: a busy one takes seconds. */
   async #awaitTopic(topic: string): Promise<void> {
-    for (let attempt = 1; ; attempt++)
+    const until = performance.now() + patience.topic;
+    for (;;) {
       try {
         const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
-        if (topics[0]!.partitions.every(({ leader }) => leader >= 0)) return;
+        if (topics[0]!.partitions.every(({ leader }) => leader >= 0) || performance.now() > until) return;
       } catch (error) {
-        if (attempt === 10) throw error;
-        await Bun.sleep(100 * attempt);
+        if (performance.now() > until) throw error;
       }
+      await Bun.sleep(200);
+    }
   }
 
   async *read(topic: string): AsyncIterable<Batch> {

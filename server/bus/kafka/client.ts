@@ -8,7 +8,7 @@ import { MatyanError, messageOf } from "../../../formats/error.ts";
 import type { KafkaSasl, KafkaSettings, KafkaTls } from "../../config/engines.ts";
 
 /** Milliseconds. A frontier's client waits 15 s for its reply: what takes longer than this is given up before. */
-export const patience = { connect: 5_000, request: 10_000 } as const;
+export const patience = { connect: 5_000, request: 10_000, topic: 30_000 } as const;
 
 /** @throws MatyanError `io` when a file of `tls` cannot be read. */
 export async function createClient(
