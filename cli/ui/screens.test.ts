@@ -1,0 +1,80 @@
+// What commands print on a terminal, as approved pictures: tables, pages, charts, checks and progress, on a small and a large one.
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runMatyan } from "../testing.ts";
+import { startInTerminal } from "../testingTerminal.ts";
+import { expectApproved, readableLines } from "./approved.ts";
+import { drawing, measure, startStage } from "./progressState.ts";
+import { createStyle } from "./style.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "matyan-screens-"));
+const archive = join(import.meta.dir, "../../fixtures/archives/converted/matyan-tb-import-20261122-105510.tar.gz");
+const sizes = [
+  { columns: 80, rows: 24 },
+  { columns: 200, rows: 50 },
+] as const;
+
+beforeAll(async () => {
+  expect((await runMatyan(["restore", archive], { cwd: folder })).code).toBe(0);
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const commands: Readonly<Record<string, readonly string[]>> = {
+  "runs-ls": ["runs", "ls", "--query", "run.duration > 1", "--limit", "10"],
+  "runs-show": ["runs", "show", "5d33"],
+  "runs-diff": ["runs", "diff", "5d33", "664e"],
+  "runs-plot": ["runs", "plot", "5d33", "664e", "--metric", "epoch_loss", "--height", "10"],
+  "query-explain": ["query", "run.name == 'parent' and run.duration > 1", "--explain"],
+  "runs-tag": ["runs", "tag", "best", "5d33", "664e", "--dry-run"],
+  usage: ["runs", "lss"],
+  help: ["runs", "ls", "--help"],
+};
+
+for (const size of sizes)
+  for (const [name, args] of Object.entries(commands))
+    for (const colors of [true, false])
+      test(`${name} at ${size.columns}x${size.rows}, ${colors ? "with" : "without"} colours, is as approved`, async () => {
+        const lines = await drawn(args, size, colors);
+        expectApproved(`${name}-${size.columns}x${size.rows}-${colors ? "colors" : "plain"}`, lines);
+      });
+
+/** The lines on a terminal of that size, none of which may be wider. */
+async function drawn(args: readonly string[], size: (typeof sizes)[number], colors: boolean): Promise<string[]> {
+  const terminal = startInTerminal(args, { cwd: folder, env: colors ? {} : { NO_COLOR: "1" } }, size);
+  await terminal.ended;
+  const lines = terminal.text().trimEnd().split("\r\n");
+  for (const line of lines) {
+    const width = Bun.stringWidth(line);
+    expect({ line, fits: width <= size.columns }).toEqual({ line, fits: true });
+    if (!colors) expect(line).not.toContain("\u001b");
+  }
+  return lines;
+}
+
+for (const size of sizes)
+  test(`doctor at ${size.columns}x${size.rows} has a line for each check, and none too wide`, async () => {
+    const text = readableLines(await drawn(["doctor"], size, true));
+    for (const mark of ["‹green›ok      ‹/› configuration", "‹green›ok      ‹/› data folder", "‹dim›skipped"])
+      expect(text).toContain(mark);
+    expect(text).toMatch(/\n\d+ checks: 0 failures, \d+ warnings?, \d+ skipped\n$/);
+  });
+
+for (const { columns, rows } of sizes)
+  for (const colors of [true, false])
+    test(`progress at ${columns}x${rows}, ${colors ? "with" : "without"} colours, is as approved`, () => {
+      const style = createStyle(colors);
+      const stages = [startStage("restore", 4_000_000, "points", 0), startStage("list", undefined, "files", 0)];
+      const frames = stages.flatMap((stage, index) => {
+        stage.item = "experiment_b/tf2/validation/events.out.tfevents.1700000600.a-host-with-a-long-name.8.0";
+        const begun = drawing(stage, columns, 0, style);
+        stage.done = 1_234_567 / (index + 1);
+        measure(stage, 10_000);
+        const under = drawing(stage, columns, 10_000, style);
+        stage.done = 4_000_000;
+        return [...begun, "", ...under, "", ...drawing(stage, columns, 20_000, style), ""];
+      });
+      expectApproved(`progress-${columns}x${rows}-${colors ? "colors" : "plain"}`, frames);
+    });
