@@ -20,10 +20,10 @@ import {
   traceKey,
 } from "./backupRemoteServer.ts";
 
-/** Steps of the first page: nobody knows how large its objects are. */
-const firstSteps = 32n;
-/** What a page should hold, in units of texts' characters, numbers and items. */
+/** What a page should hold, in bytes, more or less. */
 const pageSize = 1_000_000;
+/** Beside what is in it, an object takes about this much. */
+const objectSize = 100;
 
 export interface ObjectSink extends BlobSink {
   readonly lines: PointLines;
@@ -45,7 +45,7 @@ export async function writeObjects(
     const range = await search.range();
     if (range === undefined) continue;
     const read = (stretch: Stretch) => search.page(stretch);
-    for await (const { sequences } of stepPages(range, firstSteps, read))
+    for await (const { sequences } of stepPages(range, range.width, read))
       for (const { name, contextId, points, blobs } of sequences) {
         if (sink.isWithBlobs) await writeSequenceBlobs(server, sink, blobs);
         sink.lines.sequence(contextId, name);
@@ -63,6 +63,8 @@ interface Sequence {
   readonly contextId: number;
   readonly points: readonly Point[];
   readonly blobs: readonly WantedBlob[];
+  /** Bytes in memory, more or less; 0 when it has no points. */
+  readonly size: number;
 }
 
 type Fields = ReadonlyMap<StreamKey, StreamNode>;
@@ -78,31 +80,29 @@ class ObjectSearch {
     this.#type = type;
   }
 
-  /** The first and the last step of all sequences of the type; undefined when they have none. */
-  async range(): Promise<{ readonly first: bigint; readonly last: bigint } | undefined> {
+  /**
+   * The first and the last step of all sequences of the type, and how many steps may be asked for at first, if all objects
+   * are like the first ones; undefined when there are none.
+   */
+  async range(): Promise<{ readonly first: bigint; readonly last: bigint; readonly width: bigint } | undefined> {
     const found = await this.#ask({ record_density: 1, index_density: 1 });
-    if (
-      !found?.get("traces") ||
-      listOf(found.get("traces")).every((node) => listOf(fieldsOf(node, "trace").get("iters")).length === 0)
-    )
-      return undefined;
+    const size = this.#sequencesOf(found).reduce((sum, sequence) => sum + sequence.size, 0);
+    if (found === undefined || size === 0) return undefined;
     const ranges = fieldsOf(found.get("ranges"), "ranges");
     const [first, end] = listOf(ranges.get("record_range_total")).map(stepOf);
     if (first === undefined || end === undefined)
       throw new MatyanError("corrupt", `the answer holds no range of the ${this.#type} of run ${this.#run.hash}`);
-    return { first, last: end - 1n };
+    return { first, last: end - 1n, width: BigInt(Math.ceil(pageSize / size)) };
   }
 
   async page(stretch: Stretch): Promise<{ readonly sequences: readonly Sequence[]; readonly load: number }> {
     const record_range = rangeText(stretch) || undefined;
-    const found = await this.#ask({ record_range, record_density: 0, index_density: 0 });
-    let size = 0;
-    const sequences = listOf(found?.get("traces")).map((node) => {
-      const sequence = this.#sequence(fieldsOf(node, "trace"));
-      for (const { value } of sequence.points) size += 100 + sizeOf(value);
-      return sequence;
-    });
-    return { sequences, load: size / pageSize };
+    const sequences = this.#sequencesOf(await this.#ask({ record_range, record_density: 0, index_density: 0 }));
+    return { sequences, load: sequences.reduce((sum, { size }) => sum + size, 0) / pageSize };
+  }
+
+  #sequencesOf(found: Fields | undefined): Sequence[] {
+    return listOf(found?.get("traces")).map((node) => this.#sequence(fieldsOf(node, "trace")));
   }
 
   async #ask(query: Record<string, string | number | undefined>): Promise<Fields | undefined> {
@@ -147,7 +147,8 @@ class ObjectSearch {
         ...(time === undefined || Number.isNaN(time) ? {} : { time }),
       };
     });
-    return { name, contextId, points, blobs };
+    const size = points.reduce((sum, { value }) => sum + objectSize + sizeOf(value), 0);
+    return { name, contextId, points, blobs, size };
   }
 }
 

@@ -185,7 +185,7 @@ export interface Between extends AsyncDisposable {
 /** A server before `address`, which may answer a request itself, or change what is asked. */
 export function standBetween(
   address: string,
-  answer: (url: URL, request: Request, pass: (url?: URL) => Promise<Response>) => Promise<Response> | undefined,
+  answer: (url: URL, body: string | undefined, pass: (url?: URL) => Promise<Response>) => Promise<Response> | undefined,
 ): Between {
   const asked: string[] = [];
   const server = Bun.serve({
@@ -204,7 +204,7 @@ export function standBetween(
         const type = response.headers.get("content-type") ?? "";
         return new Response(response.body, { status: response.status, headers: { "content-type": type } });
       };
-      return (await answer(url, request, pass)) ?? (await pass());
+      return (await answer(url, body, pass)) ?? (await pass());
     },
   });
   return {
