@@ -59,7 +59,8 @@ async function runBackup(context: Context, options: Options, path: string): Prom
     const report = await backupRemote({ ...common, url });
     tell(context, report);
     for (const { hash, reason } of report.failures) out.warn(`run ${hash} is not in the backup: ${reason}`);
-    for (const what of report.notGiven) out.info(`not told by the server, so not in it: ${what}`);
+    if (report.notGiven.length > 0) out.info("Not told by the server, so not in it:");
+    for (const what of report.notGiven) out.info(`  ${what}`);
     out.record(toJson(report));
     return report.failures.length > 0 ? exitCodes.failed : exitCodes.done;
   }

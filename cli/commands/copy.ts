@@ -1,5 +1,4 @@
 // `matyan copy`: runs from one place into another, each a server, a store's folder or (to read from) an archive.
-
 import type { OnConflict } from "../../server/archive/restoreDecide.ts";
 import { copy } from "../move/copy.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
@@ -72,8 +71,10 @@ async function runCopy({ out, progress, signal }: Context, options: Options): Pr
     ...reporters(out, dryRun),
   });
   for (const hash of report.gone) out.info(`Run ${hash} was deleted meanwhile: it is not copied.`);
-  if (!dryRun && report.points > 0)
-    for (const what of report.notGiven) out.info(`not told by the server, so not copied: ${what}`);
+  if (!dryRun && report.points > 0 && report.notGiven.length > 0) {
+    out.info("Not told by the server, so not copied:");
+    for (const what of report.notGiven) out.info(`  ${what}`);
+  }
   for (const note of report.notes) out.info(`note: ${safeText(note)}`);
   return conclude(out, report, { gone: report.gone, not_given: report.notGiven, notes: report.notes });
 }
