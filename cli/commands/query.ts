@@ -6,6 +6,8 @@ import { withStore } from "../../server/listing/open.ts";
 import { parseAddress } from "../client/address.ts";
 import { Http } from "../client/http.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
+import { inFormat } from "../ui/csvOutput.ts";
+import { metricFields } from "../ui/metricListing.ts";
 import { counted } from "../ui/numbers.ts";
 import { paged } from "../ui/pager.ts";
 import { prepareTyped } from "../ui/queryText.ts";
@@ -63,10 +65,8 @@ export const define: Define = (command) => {
 
 async function query(context: Context, options: Options, text: string | undefined): Promise<void> {
   const { out, config } = context;
-  if (options.metrics && (options.columns !== undefined || options.format !== "table"))
-    throw new MatyanError("usage", "--columns and --format are for lists of runs, not of metrics", {
-      hint: "Use --json for a list of metrics that programs read.",
-    });
+  if (options.metrics && options.columns !== undefined)
+    throw new MatyanError("usage", "--columns is for lists of runs, not of metrics", { hint: "Leave it out." });
   const format = {
     format: options.format,
     columns: options.columns === undefined ? undefined : parseColumns(options.columns),
@@ -93,7 +93,7 @@ function local(config: Config, options: Options, format: ListingFormat): PromptA
       const listed = await paged(context, options.pager, (own) =>
         withStore(config, (store) =>
           mode === "metric"
-            ? listFoundMetrics(own, store, prepared, format.limit)
+            ? listFoundMetrics(inRows(own, format), store, prepared, format.limit)
             : listFoundRuns(own, store, prepared, format),
         ),
       );
@@ -113,7 +113,7 @@ function remote(http: Http, options: Options, format: ListingFormat): PromptActi
     find: async (context, text, mode) => {
       const listed = await paged(context, options.pager, (own) =>
         mode === "metric"
-          ? listRemoteMetrics(own, http, text, format.limit)
+          ? listRemoteMetrics(inRows(own, format), http, text, format.limit)
           : listRemoteRuns(own, http, { query: text }, format),
       );
       tell(context.out, mode, options, listed);
@@ -124,6 +124,11 @@ function remote(http: Http, options: Options, format: ListingFormat): PromptActi
       });
     },
   };
+}
+
+/** Metrics as CSV are the records of `--json`. */
+function inRows(context: Context, { format }: ListingFormat): Context {
+  return { ...context, out: inFormat(context.out, format, metricFields) };
 }
 
 function tell(out: Context["out"], what: Mode, { format }: Options, listed: Listed | undefined): void {

@@ -8,6 +8,7 @@ import type { ImageSelection, RunImage } from "../../server/runImages.ts";
 import { openImagePlace } from "../client/imagePlace.ts";
 import { fileNames, isThere, saveFile } from "../client/savedFiles.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
+import { addFormatOption, inFormat, type TableFormat } from "../ui/csvOutput.ts";
 import { chooseProtocol, type Drawing, type InlineChoice } from "../ui/images/chooseProtocol.ts";
 import { drawImage, imageLine, imageTable } from "../ui/images/imageListing.ts";
 import { imageProtocols } from "../ui/images/protocols.ts";
@@ -23,6 +24,7 @@ interface Options {
   readonly output?: string;
   readonly existing: "fail" | "skip" | "replace";
   readonly url?: string;
+  readonly format: TableFormat;
 }
 
 const notes = `
@@ -31,7 +33,7 @@ with sixels (xterm, foot, mlterm, Windows Terminal, tmux built with them). The e
 it is asked. PNG, JPEG, GIF, WebP and BMP are shown; files are written as they were stored.`;
 
 export const define: Define = (command) => {
-  command
+  addFormatOption(command)
     .description("List the images of a run, and show them where the terminal can.")
     .argument("<hash>", "the run's hash; without --url a beginning that no other run shares will do")
     .option("--name <name>", "only images of this sequence, NAME or NAME{k=v}; repeatable", collect)
@@ -69,7 +71,11 @@ function parseStep(text: string): ImageSelection["steps"] {
   return BigInt(text);
 }
 
-async function showImages(context: Context, options: Options, run: string): Promise<void> {
+const listedFields = ["name", "context", "step", "index", "format", "width", "height", "caption"];
+
+async function showImages(given: Context, options: Options, run: string): Promise<void> {
+  const fields = options.output === undefined ? listedFields : [...listedFields, "file"];
+  const context = { ...given, out: inFormat(given.out, options.format, fields) };
   const { out, signal } = context;
   const chosen = await chooseProtocol(out, options.inline, readImageSettings(processEnvironment()));
   const drawing = typeof chosen === "string" ? undefined : chosen;

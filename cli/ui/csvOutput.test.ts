@@ -11,7 +11,7 @@ const matyan = (...args: string[]) => runMatyan(args, { cwd: folder });
 
 beforeAll(async () => {
   for (const name of [
-    "example-archive/matyan-backup-20261122-104930",
+    "example-archive-full/matyan-backup-20261122-104931",
     "converted/matyan-tb-import-20261122-105510.tar.gz",
   ])
     expect((await matyan("restore", join(fixtures, "archives", name))).code).toBe(0);
@@ -40,6 +40,14 @@ test("files, differences, locks and settings are rows below their names", async 
   expect(differences).toHaveLength(1 + json.params.length + json.metrics.length);
   expect(differences).toContain("param,hparams.lr,0.01,,false");
   expect(differences).toContain('param,hparams.layers,"[64,32]",,false');
+
+  const metrics = await rows("query", "True", "--metrics");
+  expect(metrics[0]).toBe("hash,run,metric,context,last,last_step");
+  expect(metrics).toContain('0123456789abcdef0123456789abcdef,run A,loss,"{""subset"":""train""}",0.75,1');
+  expect(await rows("runs", "images", "0123")).toEqual([
+    "name,context,step,index,format,width,height,caption",
+    "img,{},0,0,png,4,3,cap",
+  ]);
 
   expect(await rows("locks", "ls")).toContain("reindex,false,,");
   expect(await rows("config")).toContain("MATYAN_ENVIRONMENT,development,default,,false,true,false,");

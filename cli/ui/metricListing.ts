@@ -16,6 +16,9 @@ const columns: readonly Column[] = [
   { title: "last", importance: 70, align: "right" },
   { title: "step", importance: 50, align: "right" },
 ];
+/** Of a record, in the order of the table. */
+export const metricFields = ["hash", "run", "metric", "context", "last", "last_step"];
+
 const blockRows = 500;
 
 /** Prints them as they come, up to `limit`; the first block decides on the layout. */
