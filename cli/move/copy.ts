@@ -133,8 +133,9 @@ class Copy {
     this.#progress.stage("copying", undefined, "points");
     for (const [index, hash] of hashes.entries()) {
       signal?.throwIfAborted();
-      this.#progress.item(`run ${index + 1} of ${hashes.length}: ${hash}`);
-      const outcome = await this.#copyRun(hash);
+      const label = `run ${index + 1} of ${hashes.length}: ${hash}`;
+      this.#progress.item(label);
+      const outcome = await this.#copyRun(hash, () => this.#progress.item(`${label}, being written`));
       if (outcome === undefined) this.#gone.push(hash);
       else this.#note(outcome);
     }
@@ -186,7 +187,7 @@ class Copy {
   }
 
   /** Undefined when the run is gone from the source. */
-  async #copyRun(hash: string): Promise<RunOutcome | undefined> {
+  async #copyRun(hash: string, onRead: () => void): Promise<RunOutcome | undefined> {
     const { dryRun, skipBlobs = false, onConflict = "skip", signal } = this.#options;
     const nothing = { hash, name: "", points: 0, blobs: 0, blobBytes: 0, reason: undefined, notes: [] };
     const there = await this.#target.has(hash);
@@ -212,6 +213,7 @@ class Copy {
       },
       async (archive, points) => {
         if (archive.runHashes.length === 0) return;
+        onRead();
         const onRun = (outcome: RunOutcome) => {
           done = checked({ ...outcome, notes: [...outcome.notes, ...notes] }, points);
         };
