@@ -9,6 +9,7 @@ import type { RestoreReport, RunOutcome } from "../../server/archive/restore.ts"
 import type { OnConflict, RunAction } from "../../server/archive/restoreDecide.ts";
 import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
 import { traceKey } from "../../server/archive/restoreValues.ts";
+import { ServerRefusal } from "../client/http.ts";
 import { EntityNames, type EntityTask, restoreRemoteEntities, restoreRemoteNotes } from "./restoreRemoteEntities.ts";
 import { rehearsePoints } from "./restoreRemotePoints.ts";
 import { restoreRemoteProject } from "./restoreRemoteProject.ts";
@@ -197,6 +198,8 @@ async function restoreOne(work: Work, hash: string): Promise<RunOutcome> {
     const reason = `it is not the archive's on the server: ${restored.problems.slice(0, 5).join("; ")}`;
     return { ...nothing, action: "fail", reason, notes };
   } catch (error) {
+    if (error instanceof ServerRefusal && error.status >= 500)
+      return failed(hash, name, `the server failed over it: ${error.message}`);
     if (!(error instanceof MatyanError) || !runFaults.has(error.code)) throw error;
     return failed(hash, name, error.message);
   }

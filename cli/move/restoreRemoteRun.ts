@@ -99,7 +99,7 @@ export async function restoreRemoteRun(task: RunTask): Promise<RestoredRun> {
   const info = await barrier(task, socket, plain, name);
   const problems = compareInfo(documents, points.sequences, info);
   problems.push(...(await comparePoints(target, hash, documents, points.sequences)));
-  problems.push(...(await compareArtifacts(target, hash, documents, stored, info)));
+  problems.push(...(await compareArtifacts(target, hash, documents, stored, info, lose)));
   const refused = socket.refusals;
   if (refused !== undefined) problems.unshift(refused);
   if (problems.length === 0) {
