@@ -60,10 +60,11 @@ export const define: Define = (command) => {
     .action(execute<[], Options>(runCopy));
 };
 
-async function runCopy({ out, progress, signal }: Context, options: Options): Promise<number> {
+async function runCopy({ out, progress, config, signal }: Context, options: Options): Promise<number> {
   const { dryRun = false } = options;
   const report = await copy({
     ...options,
+    durability: config.durability,
     runs: parseRuns(options.runs),
     progress,
     signal,

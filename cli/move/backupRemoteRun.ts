@@ -4,6 +4,7 @@ import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import { PointLines } from "../../server/archive/backupLines.ts";
 import { artifactsName } from "../../server/store/artifactEntries.ts";
 import type { Point } from "../../server/store/sequences.ts";
+import { ServerRefusal } from "../client/http.ts";
 import { writeArtifacts } from "./backupRemoteBlobs.ts";
 import { writeLogs } from "./backupRemoteLogs.ts";
 import { type MetricFacts, writeMetrics } from "./backupRemoteMetrics.ts";
@@ -47,6 +48,7 @@ export async function backupRemoteRun(work: RunWork, listed: ListedRun): Promise
   } catch (error) {
     // The archive itself may have failed; then that is what is told.
     await run.discard().catch(() => undefined);
+    if (error instanceof ServerRefusal && error.status === 404) return "gone";
     throw error;
   }
   return "written";

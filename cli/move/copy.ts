@@ -10,6 +10,7 @@ import { type Progress, silentProgress } from "../../formats/progress.ts";
 import type { RestoreReport, RunOutcome } from "../../server/archive/restore.ts";
 import type { OnConflict } from "../../server/archive/restoreDecide.ts";
 import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
+import type { Config } from "../../server/config.ts";
 import type { RemoteFilters } from "./backupRemoteSelect.ts";
 import { someRunsOf } from "./copyArchive.ts";
 import { type CopySource, openServerSource, openStoreSource } from "./copySource.ts";
@@ -22,6 +23,8 @@ export interface CopyOptions extends RemoteFilters {
   readonly to: string;
   /** Of the server that is copied to, where it is another address. */
   readonly frontier?: string | undefined;
+  /** Of a store that is copied to; `full` unless told. */
+  readonly durability?: Config["durability"] | undefined;
   /** Says what would be done; runs are not read, and nothing is written. */
   readonly dryRun?: boolean | undefined;
   readonly skipBlobs?: boolean | undefined;
@@ -84,8 +87,8 @@ function isArchive(place: string): boolean {
   return /\.(tar|tgz|gz)$/i.test(place) || place === "-";
 }
 
-async function openTarget({ to, frontier, dryRun, signal }: CopyOptions): Promise<CopyTarget> {
-  return isUrl(to) ? openServerTarget(to, frontier, signal) : openStoreTarget(to, dryRun ?? false);
+async function openTarget({ to, frontier, durability = "full", dryRun, signal }: CopyOptions): Promise<CopyTarget> {
+  return isUrl(to) ? openServerTarget(to, frontier, signal) : openStoreTarget(to, durability, dryRun ?? false);
 }
 
 function restoreOptions({

@@ -5,6 +5,7 @@ import type { ArchiveReader } from "../../formats/archive/types.ts";
 import { isMap } from "../../formats/value.ts";
 import { type RestoreOptions, type RestoreReport, restore } from "../../server/archive/restore.ts";
 import { isInTheWay, readStoredRun } from "../../server/archive/restoreDecide.ts";
+import type { Config } from "../../server/config.ts";
 import { openEmbeddedStack } from "../../server/embedded.ts";
 import type { Stack } from "../../server/stack.ts";
 import { parseAddress } from "../client/address.ts";
@@ -23,10 +24,14 @@ export interface CopyTarget extends AsyncDisposable {
   restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreReport & Partial<RestoreRemoteReport>>;
 }
 
-export async function openStoreTarget(folder: string, isDry: boolean): Promise<CopyTarget> {
+export async function openStoreTarget(
+  folder: string,
+  durability: Config["durability"],
+  isDry: boolean,
+): Promise<CopyTarget> {
   const missing = isDry ? "empty" : "create";
   if (!isDry) await mkdir(folder, { recursive: true });
-  const stack = await openEmbeddedStack({ dataDir: folder, durability: "normal" }, { missing });
+  const stack = await openEmbeddedStack({ dataDir: folder, durability }, { missing });
   return new StoreTarget(stack, isDry ? resolve(folder) : await realpath(folder));
 }
 
