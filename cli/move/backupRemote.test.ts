@@ -14,6 +14,7 @@ import { openEmbeddedStack } from "../../server/embedded.ts";
 import { startServed } from "../../server/testing/served.ts";
 import { Audio, Distribution, Figure, Image, Run, Text } from "../client/index.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
+import { runMatyan } from "../testing.ts";
 import { type BackupRemoteOptions, backupRemote } from "./backupRemote.ts";
 import { existingServer, linesOf, standBetween, told } from "./backupRemoteTesting.ts";
 
@@ -328,6 +329,43 @@ describe("when something goes wrong", () => {
     ]);
     expect({ points, blobs }).toEqual({ points: 14, blobs: 0 });
   });
+});
+
+test("a run that is deleted while it is read is not in the archive", async () => {
+  const run = await Run.open({ repo: server.address });
+  await run.track(1, { name: "m" });
+  await run.close();
+  await using between = standBetween(server.address, async (url, _, pass) => {
+    if (url.pathname.includes(`${run.hash}/metric/`))
+      await fetch(`${server.address}/api/v1/rest/runs/${run.hash}/`, { method: "DELETE" });
+    return pass(url);
+  });
+  const report = await remote({ url: between.address, runs: [run.hash, "0123"] });
+  expect(report).toMatchObject({ gone: [run.hash], failures: [], runs: 1 });
+  expect((await verifyArchive(report.path)).ok).toBe(true);
+});
+
+test("the command says what is not in the archive, and exits 1 when a run is not or there is no server", async () => {
+  const cwd = await newFolder();
+  await using between = standBetween(server.address, (url, _, pass) =>
+    url.pathname.includes(`${odd}/metric/`)
+      ? Promise.resolve(Response.json({ error: { code: "internal_error", message: "no" } }, { status: 500 }))
+      : pass(url),
+  );
+  const run = (...args: string[]) => runMatyan(["backup", ...args], { cwd });
+  const both = ["--url", between.address, "--runs", `${odd},0123`];
+  const { code, out, err } = await run("a", ...both);
+  expect(code).toBe(1);
+  expect(out).toContain("Backed up 1 run, 13 points, 3 blobs");
+  expect(out).toContain("Not told by the server, so not in it:\n  when runs were last changed");
+  expect(err).toBe(`warning: run ${odd} is not in the backup: no (status 500)\n`);
+  const json = await run("b.tar.gz", ...both, "--json");
+  expect(JSON.parse(json.out)).toMatchObject({ archive: join(cwd, "b.tar.gz"), runs: 1, failures: [{ hash: odd }] });
+  const nobody = await run("c", "--url", "http://127.0.0.1:1");
+  expect(nobody).toMatchObject({ code: 1, out: "" });
+  expect(nobody.err).toContain("the API at http://127.0.0.1:1 can't be reached");
+  expect((await run("c", "--url", "nowhere")).code).toBe(2);
+  expect((await readdir(cwd)).sort()).toEqual(["a", "b.tar.gz"]);
 });
 
 /** The records of a stream that end before `most` bytes. */
