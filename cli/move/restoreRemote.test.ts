@@ -28,6 +28,10 @@ const odd = "0ddba11".padEnd(32, "0");
 
 afterAll(removeFolders);
 
+interface InfoProps {
+  readonly props: { readonly name: string };
+}
+
 interface Told extends RestoreRemoteReport {
   readonly outcomes: RunOutcome[];
   readonly told: EntityOutcome[];
@@ -303,6 +307,8 @@ test.each([
   );
   const { failures } = await restoreTo(doors.address, path);
   expect(failures[0]?.reason).toContain(reason);
+  const info = (await (await fetch(`${server.address}/api/v1/rest/runs/${odd}/info/`)).json()) as InfoProps;
+  expect(info.props.name).toStartWith("being restored by matyan (");
   await server[Symbol.asyncDispose]();
 });
 

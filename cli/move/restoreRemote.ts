@@ -95,7 +95,7 @@ export async function restoreRemote(options: RestoreRemoteOptions): Promise<Rest
     progress.item(`run ${index + 1} of ${hashes.length}: ${hash}`);
     const outcome = await restoreOne(work, hash).catch((error: unknown) => {
       if (!(error instanceof NotApplied) || ++unapplied >= mostUnapplied) throw error;
-      return failed(hash, "", error.message);
+      return failed(hash, "", `${error.message}. ${error.hint ?? ""}`);
     });
     if (outcome.action !== "fail") unapplied = 0;
     runs[outcome.action]++;

@@ -73,25 +73,16 @@ export async function restoreRemoteRun(task: RunTask): Promise<RestoredRun> {
   await using socket = new RunSocket(target, hash, patience, task.onTrouble);
   const { createdAt, start, end, name, description } = timesAndTexts(documents.meta);
   void socket.send(messages.createRun(start, createdAt));
-  void socket.send(plain.properties({ name: markedName(name) }));
-  await socket.flush();
+  // A server that drops the run's messages shows so before much is sent; what an earlier restore sent is applied then.
+  await barrier(task, socket, plain, name);
   let sent: Promise<void> = Promise.resolve();
   for (const item of messages.params(withoutArtifacts(documents.attrs))) sent = socket.send(item);
   await socket.settle(sent);
   const stored = await sendBlobs(task, plain, socket, lose);
-  const isRepeating = task.isContinued && !target.keepsTimes;
-  const work = {
-    run,
-    documents,
-    messages,
-    socket,
-    unordered: task.rehearsal.unordered,
-    keepsSteps: target.keepsTimes,
-    lose,
-  };
-  if (isRepeating) await barrier(task, socket, plain, name);
-  const knownRecords = isRepeating ? await countRecords(target, hash) : 0;
-  const points = await sendPoints({ ...work, knownRecords });
+  const points = await sendPoints({
+    ...{ run, documents, messages, socket, lose, unordered: task.rehearsal.unordered, keepsSteps: target.keepsTimes },
+    knownRecords: task.isContinued && !target.keepsTimes ? await countRecords(target, hash) : 0,
+  });
   for (const { contextId, name } of documents.traces)
     if (!task.rehearsal.filled.has(traceKey(contextId, name))) lose("not sent: sequences without points");
 
@@ -108,21 +99,21 @@ export async function restoreRemoteRun(task: RunTask): Promise<RestoredRun> {
       ...{ active: documents.meta.get("active") === true, experiment: task.experiment, tags: task.tags },
     };
     const known = tagsIn(info);
-    const properties = { description, archived: wanted.archived, experiment: task.experiment };
-    void socket.send(plain.properties(properties));
+    void socket.send(plain.properties({ description, archived: wanted.archived, experiment: task.experiment }));
     for (const tag of task.tags) if (!known.has(tag)) void socket.send(plain.tag("add_tag", tag));
     if (!wanted.active) void socket.send(messages.finishRun(end));
     void socket.send(plain.properties({ name }));
     await socket.flush();
     const finished = await untilNamed(target, hash, name, patience.applyMs);
     problems.push(...compareProps(wanted, finished));
-    if (target.keepsTimes) compareTimes(finished, createdAt, end - start, wanted.active, lose);
+    if (problems.length > 0) await barrier(task, socket, plain, name);
+    else if (target.keepsTimes) compareTimes(finished, createdAt, end - start, wanted.active, lose);
   }
   const { points: count, lostObjects } = points;
   return { points: count, lostObjects, blobs: stored.files.length, blobBytes: stored.bytes, losses, problems };
 }
 
-/** Everything that was sent is applied when this returns: what the API says of the run then. */
+/** Marks the run as unfinished. All that was sent before is applied when this returns: what the API says of the run then. */
 async function barrier(task: RunTask, socket: RunSocket, plain: Messages, name: string): Promise<ValueMap> {
   const mark = markedName(name);
   void socket.send(plain.properties({ name: mark }));
