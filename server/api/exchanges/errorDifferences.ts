@@ -1,4 +1,5 @@
 // What ours answers other than recorded: errors, refusals, and what was an error or a stream cut off.
+import { messageExtensions } from "../../../formats/messages/frames.ts";
 import { type Amendment, queryOf, refuse, textLike } from "./amendment.ts";
 import { mapAt } from "./facts.ts";
 import { Expectation, type Node } from "./nodes.ts";
@@ -127,8 +128,10 @@ export const errorDifferences: readonly Amendment[] = [
     name: "version and readiness of another system",
     only: [89, 92],
     amend: ({ body }, { n }) => {
-      if (n === 89) mapAt(body)!.set("version", textLike(/^\d+\.\d+\.\d+/));
-      else mapAt(body, "checks")!.set("blob", "ok");
+      if (n === 89) {
+        mapAt(body)!.set("version", textLike(/^\d+\.\d+\.\d+/));
+        mapAt(body)!.set("message_extensions", [...messageExtensions]);
+      } else mapAt(body, "checks")!.set("blob", "ok");
       return true;
     },
   },
