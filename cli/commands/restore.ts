@@ -35,11 +35,11 @@ table of sequences are the archive's; its points are not compared. A run that is
 are restored, and the exit code is 1. Experiments and tags that the store has under another id are found by name, and
 the archive's runs belong to those; entities and settings that differ stay as they are, unless with --on-conflict replace.
 Run counts follow from the runs that are there. A run that was deleted here, or whose deletion had been asked for when
-it was backed up, comes back as a run like any other.
+it was backed up, comes back as a run like any other. Check an archive before with: matyan verify ARCHIVE
 
 With --url the archive goes to a live server, this program's or the existing Python one, through its API and its frontier. Each run is
 compared with the archive there before it gets its name; until then it is called "being restored by matyan". What the server
-can't take is said: docs/moving.md lists it. Check an archive before with: matyan verify ARCHIVE`;
+can't take is said: docs/moving.md lists it.`;
 
 export const define: Define = (command) => {
   command

@@ -13,7 +13,7 @@ import { type Rehearsal, sendPoints } from "./restoreRemotePoints.ts";
 import { compareArtifacts, compareProps, type WantedProps } from "./restoreRemoteProps.ts";
 import { type Patience, RunSocket, untilNamed } from "./restoreRemoteSocket.ts";
 import { readRun, runPath, send, type Target } from "./restoreRemoteTarget.ts";
-import { compareInfo, comparePoints, countRecords } from "./restoreRemoteVerify.ts";
+import { compareInfo, comparePoints, countRecords, isShown } from "./restoreRemoteVerify.ts";
 
 export interface RunTask {
   readonly target: Target;
@@ -86,6 +86,8 @@ export async function restoreRemoteRun(task: RunTask): Promise<RestoredRun> {
   for (const { contextId, name } of documents.traces)
     if (!task.rehearsal.filled.has(traceKey(contextId, name))) lose("not sent: sequences without points");
 
+  for (const sequence of points.sequences)
+    if (!isShown(sequence)) lose("not compared: points of sequences that the API shows only a part of");
   task.onCompare();
   const info = await barrier(task, socket, plain, name);
   const problems = compareInfo(documents, points.sequences, info);

@@ -93,7 +93,7 @@ export async function comparePoints(
   const contexts = new Map<number, ValueMap>([[0, new Map()]]);
   for (const context of documents.contexts.values()) contexts.set(contextId(context), context);
   const compare = (sequence: SentSequence, found: Tally) => {
-    if (sequence.isUncounted || found.equals(sequence.tally)) return;
+    if (found.equals(sequence.tally)) return;
     const where = `'${sequence.name}'${shownContext(contexts.get(sequence.contextId))}`;
     problems.push(
       found.count === sequence.tally.count
@@ -113,8 +113,7 @@ export async function comparePoints(
   for (const sequence of sequences) {
     target.signal?.throwIfAborted();
     const { forms, tally } = sequence;
-    // What holds both numbers and objects the API shows only a part of.
-    if (forms.size > 1) continue;
+    if (!isShown(sequence)) continue;
     const [form] = forms;
     if (form === "metric" && tally.pages.length <= 1) {
       if (small.length >= together.sequences || points + tally.count > together.points) await readSmall();
@@ -130,15 +129,26 @@ export async function comparePoints(
       else if (form === "record") await readRecords(target, hash, range, found);
       else if (bucket !== undefined) await readBucket(target, hash, bucket, sequence, contexts, range, found);
     }
-    if (form !== "object" || bucket !== undefined) compare(sequence, found);
+    compare(sequence, found);
   }
   await readSmall();
   return problems;
 }
 
-/** `start:stop` of bounded pages; the last one is open, so that points behind the archive's show. */
+/** Whether the API shows all points of a sequence: not of one with both numbers and objects, or with objects it has no list for. */
+export function isShown({ forms, dtype, isUncounted }: SentSequence): boolean {
+  return forms.size === 1 && !isUncounted && (!forms.has("object") || bucketOf(dtype) !== undefined);
+}
+
+/**
+ * `start:stop` of bounded pages. The ends are open, so that points around the archive's show; a single page begins at its first
+ * step, since without both ends servers give the last lines of logs only.
+ */
 function* rangesOf({ pages, first }: Tally): Generator<string> {
-  for (let i = 0; i < pages.length; i++) yield `${i === 0 ? first : pages[i]}:${pages[i + 1] ?? ""}`;
+  for (let i = 0; i < pages.length; i++) {
+    const start = i > 0 ? pages[i] : pages.length > 1 ? "" : first;
+    yield `${start}:${pages[i + 1] ?? ""}`;
+  }
 }
 
 /** The existing server counts records from 0. */
