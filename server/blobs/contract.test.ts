@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { MatyanError } from "../../formats/error.ts";
-import { type BlobStore, maxBlobKeyBytes } from "./index.ts";
+import { type BlobStore, compareKeys, maxBlobKeyBytes } from "./index.ts";
 import { engines, inChunks, keysIn, patterned, readAll, type TestStore } from "./testing/engines.ts";
 
 const odd = [
@@ -175,6 +175,15 @@ for (const engine of engines) {
         expect(await keysIn(blobs, "a/1")).toEqual(["a/1", "a/10"]);
         expect(await keysIn(blobs, "a/b")).toEqual(["a/b/1"]);
         expect(await keysIn(blobs, "nothing/")).toEqual([]);
+        for (const after of ["a", "a-", "a/1", "a/10x", "a/b/1", "é", "🚀"]) {
+          const listed = (await Array.fromAsync(blobs.list("", { after }))).map(({ key }) => key);
+          expect(listed).toEqual(all.filter((key) => compareKeys(key, after) > 0).toSorted(engine.order));
+        }
+        expect((await Array.fromAsync(blobs.list("a/", { after: "a/1" }))).map(({ key }) => key)).toEqual([
+          "a/10",
+          "a/2",
+          "a/b/1",
+        ]);
         const before = Date.now() / 1_000 - 600;
         const [entry] = await Array.fromAsync(blobs.list("a/10"));
         expect(entry).toEqual({ key: "a/10", size: 4, modified: expect.any(Number) });

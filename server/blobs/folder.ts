@@ -11,12 +11,14 @@ import {
   type BlobDeletion,
   type BlobEntry,
   type BlobGetOptions,
+  type BlobListOptions,
   type BlobRange,
   type BlobSource,
   type BlobStore,
   checkBlobKey,
   checkDeletePrefix,
   checkRange,
+  compareKeys,
 } from "./index.ts";
 
 export interface FolderOptions {
@@ -85,10 +87,10 @@ class FolderBlobs implements BlobStore {
     });
   }
 
-  async *list(prefix: string): AsyncIterable<BlobEntry> {
+  async *list(prefix: string, { after = "" }: BlobListOptions = {}): AsyncIterable<BlobEntry> {
     const whole = prefix.split("/").slice(0, -1);
     const start = whole.length === 0 ? "" : `${whole.join("/")}/`;
-    yield* this.#walk(join(this.#dir, ...encodeFolders(whole)), start, prefix);
+    yield* this.#walk(join(this.#dir, ...encodeFolders(whole)), start, prefix, after);
   }
 
   async delete(key: string): Promise<void> {
@@ -151,7 +153,7 @@ class FolderBlobs implements BlobStore {
     }
   }
 
-  async *#walk(folder: string, start: string, prefix: string): AsyncIterable<BlobEntry> {
+  async *#walk(folder: string, start: string, prefix: string, after: string): AsyncIterable<BlobEntry> {
     const found: Dirent[] = await named("list", start, async () => {
       const entries = await absentAsUndefined(readdir(folder, { withFileTypes: true }));
       return entries ?? [];
@@ -163,11 +165,13 @@ class FolderBlobs implements BlobStore {
       if (name === undefined) continue;
       const key = start + name.text + (name.kind === "folder" ? "/" : "");
       if (!key.startsWith(prefix) && (name.kind === "file" || !prefix.startsWith(key))) continue;
+      // A folder whose keys are partly behind `after` begins it.
+      if (compareKeys(key, after) <= 0 && (name.kind === "file" || !after.startsWith(key))) continue;
       children.push({ path: join(folder, entry.name), name, key, order: Buffer.from(key) });
     }
     children.sort((a, b) => Buffer.compare(a.order, b.order));
     for (const { path, name, key } of children) {
-      if (name.kind !== "file") yield* this.#walk(path, key, prefix);
+      if (name.kind !== "file") yield* this.#walk(path, key, prefix, after);
       else {
         const info = await named("list", key, () => absentAsUndefined(stat(path)));
         if (info !== undefined) yield { key, size: info.size, modified: info.mtimeMs / 1_000 };

@@ -78,6 +78,10 @@ export interface PresignedPut {
  * the place and the key, its hint the way out, and no secret is in either. What a disturbance of the network or the
  * service breaks is tried again for some seconds first.
  */
+export interface BlobListOptions {
+  readonly after?: string | undefined;
+}
+
 export interface BlobStore {
   readonly engine: BlobEngineName;
   /**
@@ -98,8 +102,9 @@ export interface BlobStore {
   /**
    * All blobs whose key starts with `prefix` ("" for all), in ascending byte order of their UTF-8 keys, in memory that
    * doesn't grow with their number. Blobs put or deleted meanwhile may or may not be listed; all others are, once.
+   * With `after`, only keys behind that one, which need not be a blob's: where the service can, the others are not asked for.
    */
-  list(prefix: string): AsyncIterable<BlobEntry>;
+  list(prefix: string, options?: BlobListOptions): AsyncIterable<BlobEntry>;
   /** Removes the blob; nothing happens when there is none. */
   delete(key: string): Promise<void>;
   /** Removes many blobs, and goes on after one that can't be. Each key is to be given once. */
@@ -124,6 +129,11 @@ export interface BlobStore {
 
 const blobEngineNames = ["folder", "s3", "gcs", "azure"] as const;
 export type BlobEngineName = (typeof blobEngineNames)[number];
+
+/** By the bytes of UTF-8, as listings are ordered. */
+export function compareKeys(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
 
 /** @throws MatyanError `usage` when `key` can't name a blob. */
 export function checkBlobKey(key: string): void {

@@ -10,12 +10,14 @@ import {
   type BlobEntry,
   type BlobGetOptions,
   type BlobInfo,
+  type BlobListOptions,
   type BlobPutOptions,
   type BlobSource,
   type BlobStore,
   checkBlobKey,
   checkDeletePrefix,
   checkRange,
+  compareKeys,
   type PresignedPut,
   type PresignOptions,
 } from "./index.ts";
@@ -34,8 +36,8 @@ export interface ObjectService {
   target(key: string, contentType: string): PartTarget;
   open: ObjectSource["open"];
   head(key: string): Promise<BlobInfo | undefined>;
-  /** The whole listing in order, page by page. */
-  pages(prefix: string): AsyncIterable<readonly BlobEntry[]>;
+  /** The listing in order, page by page, from `after` on or a little before it. */
+  pages(prefix: string, after: string | undefined): AsyncIterable<readonly BlobEntry[]>;
   /** Nothing happens when there is none. */
   delete(key: string): Promise<void>;
   /** Where the service deletes several in one request: the keys that it did not delete. Up to `deletesPerRequest` keys. */
@@ -111,12 +113,12 @@ export class ObjectBlobs implements BlobStore {
     return this.#named("read", key, () => this.#service.head(key));
   }
 
-  async *list(prefix: string): AsyncIterable<BlobEntry> {
-    const pages = this.#service.pages(prefix)[Symbol.asyncIterator]();
+  async *list(prefix: string, { after }: BlobListOptions = {}): AsyncIterable<BlobEntry> {
+    const pages = this.#service.pages(prefix, after)[Symbol.asyncIterator]();
     for (;;) {
       const page = await this.#named("list", undefined, () => pages.next());
       if (page.done === true) return;
-      yield* page.value;
+      yield* after === undefined ? page.value : page.value.filter(({ key }) => compareKeys(key, after) > 0);
     }
   }
 

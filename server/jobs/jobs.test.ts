@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { encodeValue } from "../../formats/msgpack.ts";
 import { mapOf, type Value } from "../../formats/value.ts";
-import type { BlobEntry, BlobStore } from "../blobs/index.ts";
+import type { BlobEntry, BlobListOptions, BlobStore } from "../blobs/index.ts";
 import { prefixRange } from "../kv/index.ts";
 import { DeathError, FaultyDatabase } from "../kv/testing/faulty.ts";
 import { setAttrs } from "../store/attrs.ts";
@@ -38,8 +38,8 @@ function oldBlobs(keys: readonly string[], young: readonly string[] = []): BlobS
   const blobs = noBlobs([...keys, ...young]);
   const list = blobs.list.bind(blobs);
   return Object.assign(blobs, {
-    async *list(prefix: string): AsyncGenerator<BlobEntry, void> {
-      for await (const entry of list(prefix))
+    async *list(prefix: string, options?: BlobListOptions): AsyncGenerator<BlobEntry, void> {
+      for await (const entry of list(prefix, options))
         yield { ...entry, size: 10, modified: young.includes(entry.key) ? now : 0 };
     },
   });

@@ -67,7 +67,7 @@ export async function cleanupOrphanBlobs(
   const start = await readCursor(store, "cleanup_orphan_blobs");
   let lastMark = 0;
   progress.stage("files");
-  for await (const group of groups(blobs.list(""), start, totals)) {
+  for await (const group of groups(blobs.list("", { after: start }), totals)) {
     signal?.throwIfAborted();
     progress.advance(group.entries.length);
     const left = limit === 0 ? Number.POSITIVE_INFINITY : limit - totals.deleted;
@@ -110,17 +110,14 @@ interface Group {
   readonly entries: readonly BlobEntry[];
 }
 
-/** Files of one run each, behind `start`. Counts what it passes over. */
+/** Files of one run each. Counts what it passes over. */
 async function* groups(
   entries: AsyncIterable<BlobEntry>,
-  start: string | undefined,
   totals: { listed: number; foreign: number },
 ): AsyncGenerator<Group, void> {
-  const behind = start === undefined ? undefined : Buffer.from(start);
   let hash = "";
   let group: BlobEntry[] = [];
   for await (const entry of entries) {
-    if (behind !== undefined && Buffer.compare(Buffer.from(entry.key), behind) <= 0) continue;
     totals.listed++;
     const owner = ownerOf(entry.key);
     if (owner === undefined) totals.foreign++;

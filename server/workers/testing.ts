@@ -4,7 +4,7 @@ import { parseJson } from "../../formats/json.ts";
 import type { IngestMessage } from "../../formats/messages/index.ts";
 import { isMap } from "../../formats/value.ts";
 import { deleteEach, keysOf } from "../blobs/deletion.ts";
-import type { BlobStore } from "../blobs/index.ts";
+import { type BlobStore, compareKeys } from "../blobs/index.ts";
 import type { Store } from "../store/index.ts";
 import { memoryStore } from "../store/testing.ts";
 import { ApplyLoop } from "./apply.ts";
@@ -26,8 +26,9 @@ export function noBlobs(keys: readonly string[] = []): BlobStore & { readonly ke
     async head(key) {
       return kept.has(key) ? { size: 0 } : undefined;
     },
-    async *list(prefix) {
-      for (const key of [...kept].sort()) if (key.startsWith(prefix)) yield { key, size: 0, modified: undefined };
+    async *list(prefix, { after = "" } = {}) {
+      for (const key of [...kept].sort())
+        if (key.startsWith(prefix) && compareKeys(key, after) > 0) yield { key, size: 0, modified: undefined };
     },
     async delete(key) {
       kept.delete(key);

@@ -79,13 +79,14 @@ class GcsService implements ObjectService {
     }
   }
 
-  async *pages(prefix: string): AsyncGenerator<BlobEntry[]> {
+  async *pages(prefix: string, after: string | undefined): AsyncGenerator<BlobEntry[]> {
     let pageToken: string | undefined;
     do {
       const [, , page] = await this.#bucket.getFiles({
         prefix,
         autoPaginate: false,
         maxResults: 1_000,
+        ...(after === undefined ? {} : { startOffset: after }),
         fields: "items(name,size,updated),nextPageToken",
         ...(pageToken === undefined ? {} : { pageToken }),
       });

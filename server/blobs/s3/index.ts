@@ -106,7 +106,7 @@ class S3Service implements ObjectService {
     }
   }
 
-  async *pages(prefix: string): AsyncGenerator<BlobEntry[]> {
+  async *pages(prefix: string, after: string | undefined): AsyncGenerator<BlobEntry[]> {
     let token: string | undefined;
     do {
       const page = await this.#client.send(
@@ -115,6 +115,7 @@ class S3Service implements ObjectService {
           Prefix: prefix,
           // XML can't carry every character of a key.
           EncodingType: "url",
+          ...(after === undefined ? {} : { StartAfter: after }),
           ...(token === undefined ? {} : { ContinuationToken: token }),
         }),
       );
