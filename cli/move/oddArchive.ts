@@ -55,6 +55,8 @@ export async function oddArchive(): Promise<string> {
   await run.close();
   const young = await archive.run(calm);
   await young.json("run.json", mapOf({ name: "calm", description: "", created_at: 1_600_000_000.5, active: true }));
+  // Without an entry in traces.json.
+  young.records().write({ contextId: 0, name: "unlisted", step: 4n, value: 0.5, time: 1_600_000_001 });
   await young.close();
   await archive.entity("experiment", mapOf({ id: "e1", name: "moved", description: "from there", is_archived: true }));
   return (await archive.finish()).path;

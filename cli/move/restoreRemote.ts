@@ -257,15 +257,17 @@ async function isSame(
   if (compareProps(wanted, info).length > 0 || compareParams(attrs, info.get("params") ?? null).length > 0)
     return false;
   if (missingArtifacts(documents, info).length > 0) return false;
-  const archived = new Map(traces.map((trace) => [traceKey(trace.contextId, trace.name), trace.dtype]));
   const found = listedTraces(info);
-  for (const key of found.keys()) if (!archived.has(key)) return false;
-  const hidden: ReadonlySet<string> = new Set(["logs", "log_records", "custom"]);
-  const missing = [...archived].filter(([key, dtype]) => !hidden.has(dtype) && !found.has(key));
-  if (missing.length === 0) return true;
-  const { filled } = await rehearsePoints(run, documents);
-  return missing.every(([key]) => !filled.has(key));
+  const isListed = (archived: ReadonlyMap<string, string>) =>
+    [...found.keys()].every((key) => archived.has(key)) &&
+    [...archived].every(([key, dtype]) => unlisted.has(dtype) || found.has(key));
+  if (isListed(new Map(traces.map((trace) => [traceKey(trace.contextId, trace.name), trace.dtype])))) return true;
+  // The archive's list may name sequences without points, and lack others.
+  return isListed((await rehearsePoints(run, documents)).filled);
 }
+
+/** Types of sequences that `info` does not list, or not everywhere. */
+const unlisted: ReadonlySet<string> = new Set(["logs", "log_records", "custom"]);
 
 /** Reads all blobs, which checks them against the archive's digests. @throws MatyanError `corrupt` */
 async function checkBlobs(

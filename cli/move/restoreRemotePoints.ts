@@ -33,17 +33,17 @@ const mostSteps = 300_000;
 export interface Rehearsal {
   /** Keys of sequences whose steps do not rise. */
   readonly unordered: ReadonlySet<string>;
-  /** Keys of sequences that have points: what is none, no message can make. */
-  readonly filled: ReadonlySet<string>;
+  /** Types of the sequences that have points, by key: others no message can make. */
+  readonly filled: ReadonlyMap<string, string>;
   readonly points: number;
 }
 
 /** Reads all points. @throws MatyanError `corrupt` */
 export async function rehearsePoints(run: ArchivedRun, documents: RunDocuments): Promise<Rehearsal> {
   const reader = new PointReader(run.hash, documents.traces);
-  const filled = new Set<string>();
+  const filled = new Map<string, string>();
   for await (const { groups } of reader.batches(run.records(), 0))
-    for (const { state } of groups) filled.add(traceKey(state.contextId, state.name));
+    for (const { state } of groups) filled.set(traceKey(state.contextId, state.name), state.dtype);
   const unordered = new Set<string>();
   for (const { contextId, name, extremes } of reader.states)
     if (extremes === undefined) unordered.add(traceKey(contextId, name));
