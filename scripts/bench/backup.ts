@@ -3,17 +3,11 @@
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { mapOf } from "../../formats/value.ts";
-import { embeddedPaths, openEmbeddedStack } from "../../server/embedded.ts";
-import { writeContext } from "../../server/store/contexts.ts";
-import { createRun } from "../../server/store/runs.ts";
-import { SequenceWriter } from "../../server/store/sequences.ts";
-import { writeTrace } from "../../server/store/traces.ts";
+import { embeddedPaths } from "../../server/embedded.ts";
+import { fillStore, hash, type Measured, matyan, measure, mega } from "./largeRun.ts";
 
 const [points = 1_000_000, sequences = 10] = process.argv.slice(2, 4).map(Number);
 const perSequence = Math.ceil(points / sequences);
-const hash = "0123456789abcdef0123456789abcdef";
-const main = join(import.meta.dir, "../../cli/main.ts");
 
 /** The store is made by a process of its own: a child's peak memory counts that of its parent at the start. */
 const made = process.argv[4];
@@ -24,7 +18,7 @@ if (made === undefined) {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-} else await fillStore({ dataDir: made, durability: "normal" });
+} else await fillStore(made, sequences, perSequence);
 
 async function bench(folder: string): Promise<void> {
   const source = { dataDir: join(folder, "source") };
@@ -65,24 +59,6 @@ async function bench(folder: string): Promise<void> {
   console.log(`restoring again, which changes nothing, takes ${again.seconds.toFixed(2)} s`);
 }
 
-function matyan(...args: string[]): string[] {
-  return [process.execPath, main, ...args, "--quiet"];
-}
-
-interface Measured {
-  readonly seconds: number;
-  /** Bytes. */
-  readonly peak: number;
-}
-
-async function measure(command: string[]): Promise<Measured> {
-  const start = performance.now();
-  const child = Bun.spawn(command, { stdout: "ignore", stderr: "inherit" });
-  const code = await child.exited;
-  if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}`);
-  return { seconds: (performance.now() - start) / 1000, peak: child.resourceUsage()?.maxRSS ?? 0 };
-}
-
 function print(what: string, { seconds, peak }: Measured, count: number, bytes: number, floor: number): void {
   const rate = `${Math.round(count / seconds / 1000).toLocaleString("en-US")}k points/s`;
   const ratio = `${(seconds / floor).toFixed(1)}x the copy`;
@@ -90,38 +66,6 @@ function print(what: string, { seconds, peak }: Measured, count: number, bytes: 
   console.log(what.padEnd(34), columns.map((column) => column.padStart(16)).join(""));
 }
 
-function mega(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
-}
-
 async function sizeOf(path: string): Promise<number> {
   return (await stat(path)).size;
-}
-
-async function fillStore(config: { readonly dataDir: string; readonly durability: "normal" }): Promise<void> {
-  await using stack = await openEmbeddedStack(config);
-  const { store, database } = stack;
-  await database.transact(async (tx) => {
-    await createRun(tx, store, hash, { createdAt: 1_700_000_000 });
-    await writeContext(tx, store, hash, 0, new Map());
-  });
-  const chunk = 10_000;
-  for (let sequence = 0; sequence < sequences; sequence++) {
-    const name = `metric/${sequence}`;
-    const writer = new SequenceWriter(store, { hash, contextId: 0, name });
-    for (let from = 0; from < perSequence; from += chunk) {
-      const count = Math.min(chunk, perSequence - from);
-      const steps = Float64Array.from({ length: count }, (_, i) => from + i);
-      const values = steps.map((step) => Math.exp(-step / perSequence) + Math.sin(step * 1.7) / 10);
-      const times = steps.map((step) => 1_700_000_000 + step * 0.0137);
-      await database.transact((tx) => writer.writeFloats(tx, { steps, values, times }));
-    }
-    await database.transact((tx) =>
-      writeTrace(tx, store, hash, { contextId: 0, name, dtype: "float", last: 0.5, lastStep: BigInt(perSequence - 1) }),
-    );
-  }
-  await database.transact(async (tx) => {
-    const { setAttrs } = await import("../../server/store/attrs.ts");
-    await setAttrs(tx, store, hash, [], mapOf({ hparams: mapOf({ lr: 0.1 }) }));
-  });
 }
