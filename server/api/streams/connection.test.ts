@@ -1,12 +1,14 @@
 // Streams over real connections: failures are seen, clients that leave free everything, slow ones are waited for (W1, W2).
-import { afterEach, expect, test } from "bun:test";
+import { afterAll, afterEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { countingReads, makeRun, pointsOf, type ReadCounts } from "../../search/testing.ts";
 import type { Store } from "../../store/index.ts";
 import { createRun } from "../../store/runs.ts";
 import { SequenceWriter } from "../../store/sequences.ts";
 import { failureOf, memoryStore } from "../../store/testing.ts";
-import { objectsOf, recordsOf, type StreamApi, streamApi, temporaryBlobs } from "./testing.ts";
+import { objectsOf, recordsOf, removeTemporaryBlobs, type StreamApi, streamApi, temporaryBlobs } from "./testing.ts";
+
+afterAll(removeTemporaryBlobs);
 
 const servers: Bun.Server<undefined>[] = [];
 const sockets: Socket[] = [];

@@ -1,11 +1,21 @@
 // The recorded streams of the existing backend, asked again over its own stored keys. Ours are equal but for the rules below,
 // each of which is a fault of theirs (fixtures/exchanges/differences.md).
-import { beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Fernet } from "../../../formats/fernet.ts";
 import type { StreamNode } from "../../../formats/stream.ts";
 import { apiDefaults } from "../../config.ts";
 import { loadDump, memoryStore, readDump } from "../../store/testing.ts";
-import { documentsOf, type Exchange, readExchanges, type StreamApi, streamApi, temporaryBlobs } from "./testing.ts";
+import {
+  documentsOf,
+  type Exchange,
+  readExchanges,
+  removeTemporaryBlobs,
+  type StreamApi,
+  streamApi,
+  temporaryBlobs,
+} from "./testing.ts";
+
+afterAll(removeTemporaryBlobs);
 
 const fixtures = new URL("../../../fixtures/exchanges/", import.meta.url).pathname;
 const fernet = new Fernet(apiDefaults.blobUriSecret);

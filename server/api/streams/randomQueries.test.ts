@@ -8,7 +8,9 @@ import { isMap } from "../../../formats/value.ts";
 import { prepareQuery, QueryBudgetError, QueryError, QueryEvaluator, type Scope } from "../../query/index.ts";
 import { recordedRuns, type TypedSequence } from "../../query/testing.ts";
 import { loadDump, memoryStore, readDump } from "../../store/testing.ts";
-import { at, encodeQuery, recordsOf, streamApi, temporaryBlobs } from "./testing.ts";
+import { at, encodeQuery, recordsOf, removeTemporaryBlobs, streamApi, temporaryBlobs } from "./testing.ts";
+
+afterAll(removeTemporaryBlobs);
 
 const queries = 850;
 /** Much longer than any of these takes. */

@@ -1,5 +1,5 @@
 // What the streams do better than the existing backend's (rest-api.md 8), asked as the UI asks.
-import { beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { floatsOf, type StreamNode } from "../../../formats/stream.ts";
 import type { Value, ValueMap } from "../../../formats/value.ts";
 import type { BlobStore } from "../../blobs/index.ts";
@@ -15,10 +15,13 @@ import {
   encodeQuery,
   objectsOf,
   recordsOf,
+  removeTemporaryBlobs,
   type StreamApi,
   streamApi,
   temporaryBlobs,
 } from "./testing.ts";
+
+afterAll(removeTemporaryBlobs);
 
 let store: Store;
 let blobs: BlobStore;

@@ -1,5 +1,5 @@
 // Test support: the API over a store, its streams decoded, and the recorded exchanges.
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "bun";
@@ -25,9 +25,18 @@ export interface StreamApi {
   handle(request: Request): Promise<Response>;
 }
 
-/** A folder of blobs that the system's own cleaning takes away. */
+const folders: string[] = [];
+
+/** For `afterAll` of every file that makes some. */
+export function removeTemporaryBlobs(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
+
+/** A folder of blobs. */
 export function temporaryBlobs(): Promise<BlobStore> {
-  return openFolderBlobs(mkdtempSync(join(tmpdir(), "matyan-blobs-")), { durability: "normal" });
+  const folder = mkdtempSync(join(tmpdir(), "matyan-blobs-"));
+  folders.push(folder);
+  return openFolderBlobs(folder, { durability: "normal" });
 }
 
 export function streamApi(store: Store, blobs: BlobStore, options: Partial<ApiContext> = {}): StreamApi {
