@@ -1,11 +1,9 @@
 // `matyan doctor`: looks at every part that the configuration names, and says what to do.
 import { Configuration, processSources, type Role, roles } from "../../server/config.ts";
-import { type CheckResult, examine, type Severity } from "../../server/doctor/index.ts";
+import { examine, type Severity } from "../../server/doctor/index.ts";
 import { type CommonOptions, type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
-import { fill } from "../ui/helpText.ts";
+import { checkLines } from "../ui/checkLines.ts";
 import { counted } from "../ui/numbers.ts";
-import type { Style } from "../ui/style.ts";
-import { padText, safeText } from "../ui/text.ts";
 import { parseCount } from "./options.ts";
 
 interface Options {
@@ -16,8 +14,6 @@ interface Options {
 const notes = `
 Everything is looked at side by side. Nothing is changed; only the place of the blobs gets a probe, which is deleted again.
 A check that can't be made is skipped and says why. Exit code 0 when all is well or there are only warnings, 1 for a failure.`;
-
-const nameWidth = 22;
 
 export const define: Define = (command) => {
   command
@@ -44,28 +40,10 @@ async function check({ out }: Context, options: Options & CommonOptions): Promis
       findings: findings.map(({ hint, ...finding }) => ({ ...finding, hint: hint ?? null })),
     })),
   });
-  for (const result of checks) for (const line of linesOf(result, out.style, out.width, out.quiet)) out.line(line);
+  for (const result of checks) for (const line of checkLines(result, out.style, out.width, out.quiet)) out.line(line);
   const count = (grade: Severity) => checks.filter((result) => result.severity === grade).length;
   out.info(
     `${counted(checks.length, "check")}: ${counted(count("failure"), "failure")}, ${counted(count("warning"), "warning")}, ${count("skipped")} skipped`,
   );
   return severity === "failure" ? exitCodes.failed : exitCodes.done;
-}
-
-function linesOf({ name, findings }: CheckResult, style: Style, width: number, onlyTrouble: boolean): string[] {
-  const indent = " ".repeat(nameWidth + 10);
-  const filled = (text: string) => fill(safeText(text).split(" "), Math.max(20, width - indent.length));
-  return findings
-    .filter(({ severity }) => !onlyTrouble || severity === "warning" || severity === "failure")
-    .flatMap(({ severity, message, hint }, i) => {
-      const title = padText(i === 0 || onlyTrouble ? name : "", nameWidth);
-      const [first, ...more] = [...filled(message), ...(hint === undefined ? [] : filled(hint))];
-      return [`${mark(severity, style)} ${title} ${first}`, ...more.map((line) => indent + line)];
-    });
-}
-
-/** Words, not colours alone: they are read without colours too. */
-function mark(severity: Severity, style: Style): string {
-  const paint = { ok: style.green, skipped: style.dim, warning: style.yellow, failure: style.red }[severity];
-  return paint(padText(severity, 8));
 }

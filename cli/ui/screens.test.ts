@@ -3,9 +3,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { CheckResult } from "../../server/doctor/checks.ts";
 import { runMatyan } from "../testing.ts";
 import { startInTerminal } from "../testingTerminal.ts";
 import { expectApproved, readableLines } from "./approved.ts";
+import { checkLines } from "./checkLines.ts";
 import { drawing, measure, startStage } from "./progressState.ts";
 import { createStyle } from "./style.ts";
 
@@ -54,13 +56,50 @@ async function drawn(args: readonly string[], size: (typeof sizes)[number], colo
   return lines;
 }
 
-for (const size of sizes)
-  test(`doctor at ${size.columns}x${size.rows} has a line for each check, and none too wide`, async () => {
+/** What a broken cluster may look like: every severity, several findings of a check, text longer than a small terminal. */
+const sampleChecks: readonly Pick<CheckResult, "name" | "findings">[] = [
+  { name: "configuration", findings: [{ severity: "ok", message: "cluster mode (KAFKA_BOOTSTRAP_SERVERS is set)" }] },
+  {
+    name: "Kafka topics",
+    findings: [
+      { severity: "ok", message: "data-ingestion: 6 partitions" },
+      {
+        severity: "failure",
+        message:
+          "control-events: is not there, and the broker does not make topics by itself (auto.create.topics.enable)",
+        hint: "Create it: kafka-topics.sh --create --topic control-events --partitions 3 --bootstrap-server kafka:9092",
+      },
+    ],
+  },
+  {
+    name: "clock",
+    findings: [
+      {
+        severity: "warning",
+        message: "8.2 s behind the object store",
+        hint: "Uploads are refused beyond 15 min: use NTP.",
+      },
+    ],
+  },
+  { name: "Python client", findings: [{ severity: "skipped", message: "no Python\u001b[2J on this machine" }] },
+];
+
+for (const size of sizes) {
+  const { columns, rows } = size;
+  for (const colors of [true, false])
+    test(`checks at ${columns}x${rows}, ${colors ? "with" : "without"} colours, are as approved`, () => {
+      const lines = sampleChecks.flatMap((result) => checkLines(result, createStyle(colors), columns, false));
+      for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns);
+      expectApproved(`doctor-${columns}x${rows}-${colors ? "colors" : "plain"}`, lines);
+    });
+
+  test(`doctor at ${columns}x${rows} has a line for each check, and none too wide`, async () => {
     const text = readableLines(await drawn(["doctor"], size, true));
     for (const mark of ["‹green›ok      ‹/› configuration", "‹green›ok      ‹/› data folder", "‹dim›skipped"])
       expect(text).toContain(mark);
     expect(text).toMatch(/\n\d+ checks: 0 failures, \d+ warnings?, \d+ skipped\n$/);
   });
+}
 
 for (const { columns, rows } of sizes)
   for (const colors of [true, false])
