@@ -1,6 +1,5 @@
 // `matyan artifacts get`: files of a run, written below a folder.
 import { join } from "node:path";
-import { Option } from "commander";
 import { MatyanError, messageOf } from "../../formats/error.ts";
 import { byNearness } from "../../server/listing/nearest.ts";
 import { type ArtifactPlace, openArtifactPlace } from "../client/artifactPlace.ts";
@@ -8,6 +7,7 @@ import { fileNames, isThere, type SavedName, saveFile } from "../client/savedFil
 import { Turns } from "../client/turns.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
 import { counted, shortBytes } from "../ui/numbers.ts";
+import { existingOption } from "./options.ts";
 
 interface Options {
   readonly out: string;
@@ -28,11 +28,7 @@ export const define: Define = (command) => {
     .argument("<run>", "the run's hash; without --url a beginning that no other run shares will do")
     .argument("[artifact...]", "paths of artifacts, or what comes before a slash in them")
     .option("--out <dir>", "the folder to write to", ".")
-    .addOption(
-      new Option("--existing <what>", "what to do about files that are there")
-        .choices(["fail", "skip", "replace"])
-        .default("fail"),
-    )
+    .addOption(existingOption())
     .option("--url <api>", "ask the server at this address instead of opening the store")
     .addHelpText("after", notes)
     .addHelpText(

@@ -1,5 +1,5 @@
 // How the values of options are read; each names the option's mistake as a usage error.
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { MatyanError } from "../../formats/error.ts";
 
 /** A whole number from 0. */
@@ -16,6 +16,13 @@ export function countBetween(low: number, high: number): (text: string) => numbe
     if (count < low || count > high) throw new InvalidArgumentError(`It must be between ${low} and ${high}.`);
     return count;
   };
+}
+
+/** `--existing`: what commands that write files do about those that are there. */
+export function existingOption(): Option {
+  return new Option("--existing <what>", "what to do about files that are there")
+    .choices(["fail", "skip", "replace"])
+    .default("fail");
 }
 
 /** Gathers a repeatable option. */

@@ -14,7 +14,7 @@ import { drawImage, imageLine, imageTable } from "../ui/images/imageListing.ts";
 import { imageProtocols } from "../ui/images/protocols.ts";
 import { counted } from "../ui/numbers.ts";
 import { defaultRows, rowLimit } from "../ui/runListing.ts";
-import { collect, parseCount } from "./options.ts";
+import { collect, existingOption, parseCount } from "./options.ts";
 
 interface Options {
   readonly name?: string[];
@@ -46,12 +46,7 @@ export const define: Define = (command) => {
     )
     .option("--limit <n>", `at most so many, 0 for all (default: ${defaultRows}; with --json or -o all)`, parseCount)
     .option("-o, --output <dir>", "write the files below this folder")
-    .addOption(
-      command
-        .createOption("--existing <what>", "what to do about files that are there")
-        .choices(["fail", "skip", "replace"])
-        .default("fail"),
-    )
+    .addOption(existingOption())
     .option("--url <api>", "ask the server at this address instead of opening the store")
     .addHelpText("after", notes)
     .addHelpText(

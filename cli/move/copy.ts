@@ -7,16 +7,16 @@ import { createArchive, openArchive } from "../../formats/archive/index.ts";
 import type { ArchiveReader, ArchiveWriter } from "../../formats/archive/types.ts";
 import { MatyanError } from "../../formats/error.ts";
 import { type Progress, silentProgress } from "../../formats/progress.ts";
-import type { RestoreReport, RunOutcome } from "../../server/archive/restore.ts";
-import type { OnConflict } from "../../server/archive/restoreDecide.ts";
+import type { RestoreReport, RestoreWays, RunOutcome } from "../../server/archive/restore.ts";
 import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
 import type { Config } from "../../server/config.ts";
 import type { RemoteFilters } from "./backupRemoteSelect.ts";
 import { someRunsOf } from "./copyArchive.ts";
 import { type CopySource, openServerSource, openStoreSource } from "./copySource.ts";
-import { type CopyTarget, openServerTarget, openStoreTarget, type TargetOptions } from "./copyTarget.ts";
+import { type CopyTarget, openServerTarget, openStoreTarget } from "./copyTarget.ts";
 
-export interface CopyOptions extends RemoteFilters {
+/** In a dry run, runs are not read. */
+export interface CopyOptions extends RemoteFilters, Omit<RestoreWays, "skipEntities"> {
   /** A server's address, the folder of a store, or an archive. */
   readonly from: string;
   /** A server's address, or the folder of a store. */
@@ -25,15 +25,6 @@ export interface CopyOptions extends RemoteFilters {
   readonly frontier?: string | undefined;
   /** Of a store that is copied to; `full` unless told. */
   readonly durability?: Config["durability"] | undefined;
-  /** Says what would be done; runs are not read, and nothing is written. */
-  readonly dryRun?: boolean | undefined;
-  readonly skipBlobs?: boolean | undefined;
-  /** As for a restore; `skip` by default. */
-  readonly onConflict?: OnConflict | undefined;
-  readonly progress?: Progress | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onRun?: ((outcome: RunOutcome) => void) | undefined;
-  readonly onEntity?: ((outcome: EntityOutcome) => void) | undefined;
   readonly warn: (message: string) => void;
 }
 
@@ -62,7 +53,7 @@ export async function copy(options: CopyOptions): Promise<CopyReport> {
   if (!isUrl(from) && !existsSync(join(from, "store.db"))) {
     await using archive = await openArchive(from, { ...(signal === undefined ? {} : { signal }) });
     await using target = await openTarget(options);
-    const report = await target.restore(await someRunsOf(archive, options), restoreOptions(options));
+    const report = await target.restore(await someRunsOf(archive, options), restoreWays(options));
     return { notes: [], ...report, gone: [], notGiven: [] };
   }
   await using source = isUrl(from) ? openServerSource(from, signal, options.warn) : await openStoreSource(from, signal);
@@ -91,15 +82,7 @@ async function openTarget({ to, frontier, durability = "full", dryRun, signal }:
   return isUrl(to) ? openServerTarget(to, frontier, signal) : openStoreTarget(to, durability, dryRun ?? false);
 }
 
-function restoreOptions({
-  dryRun,
-  skipBlobs,
-  onConflict,
-  progress,
-  signal,
-  onRun,
-  onEntity,
-}: CopyOptions): TargetOptions {
+function restoreWays({ dryRun, skipBlobs, onConflict, progress, signal, onRun, onEntity }: CopyOptions): RestoreWays {
   return { dryRun, skipBlobs, onConflict, progress, signal, onRun, onEntity };
 }
 
@@ -183,7 +166,7 @@ class Copy {
     );
   }
 
-  async #restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreReport> {
+  async #restore(archive: ArchiveReader, options: RestoreWays): Promise<RestoreReport> {
     const report = await this.#target.restore(archive, options);
     for (const note of report.notes ?? []) this.#notes.add(note);
     return report;

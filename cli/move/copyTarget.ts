@@ -3,7 +3,7 @@ import { mkdir, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { ArchiveReader } from "../../formats/archive/types.ts";
 import { isMap } from "../../formats/value.ts";
-import { type RestoreOptions, type RestoreReport, restore } from "../../server/archive/restore.ts";
+import { type RestoreReport, type RestoreWays, restore } from "../../server/archive/restore.ts";
 import { isInTheWay, readStoredRun } from "../../server/archive/restoreDecide.ts";
 import type { Config } from "../../server/config.ts";
 import { openEmbeddedStack } from "../../server/embedded.ts";
@@ -13,15 +13,13 @@ import { Http, ServerRefusal } from "../client/http.ts";
 import { type RestoreRemoteReport, restoreRemote } from "./restoreRemote.ts";
 import { isMarked } from "./restoreRemoteRun.ts";
 
-export type TargetOptions = Omit<RestoreOptions, "archive" | "store" | "blobs" | "now">;
-
 export interface CopyTarget extends AsyncDisposable {
   /** Two of the same are one place. */
   readonly place: string;
   /** Whether the run is there: `some` when it may be what came before an interruption. */
   has(hash: string): Promise<"whole" | "some" | "none">;
   /** The report has notes where the place can't keep all of an archive. */
-  restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreReport & Partial<RestoreRemoteReport>>;
+  restore(archive: ArchiveReader, options: RestoreWays): Promise<RestoreReport & Partial<RestoreRemoteReport>>;
 }
 
 export async function openStoreTarget(
@@ -51,7 +49,7 @@ class StoreTarget implements CopyTarget {
     return isInTheWay(stored, "") ? "whole" : "none";
   }
 
-  restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreReport> {
+  restore(archive: ArchiveReader, options: RestoreWays): Promise<RestoreReport> {
     const { store, blobs } = this.#stack;
     return restore({ ...options, archive, store, blobs, now: Date.now() / 1_000 });
   }
@@ -96,7 +94,7 @@ class ServerTarget implements CopyTarget {
     }
   }
 
-  restore(archive: ArchiveReader, options: TargetOptions): Promise<RestoreRemoteReport> {
+  restore(archive: ArchiveReader, options: RestoreWays): Promise<RestoreRemoteReport> {
     return restoreRemote({ ...options, archive, url: this.place, frontier: this.#frontier });
   }
 

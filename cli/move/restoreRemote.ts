@@ -1,12 +1,12 @@
 // Re-ingests an archive into a live server, ours or the existing Python one, through REST and its frontier.
 import type { ArchiveReader } from "../../formats/archive/types.ts";
 import { MatyanError } from "../../formats/error.ts";
-import { type Progress, silentProgress } from "../../formats/progress.ts";
+import { silentProgress } from "../../formats/progress.ts";
 import { isMap, toNumber, type ValueMap } from "../../formats/value.ts";
 import { ArchivedRun, type RunDocuments } from "../../server/archive/archivedRun.ts";
 import { ArchiveSums } from "../../server/archive/archiveSums.ts";
-import type { RestoreReport, RunOutcome } from "../../server/archive/restore.ts";
-import type { OnConflict, RunAction } from "../../server/archive/restoreDecide.ts";
+import type { RestoreReport, RestoreWays, RunOutcome } from "../../server/archive/restore.ts";
+import type { RunAction } from "../../server/archive/restoreDecide.ts";
 import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
 import { traceKey } from "../../server/archive/restoreValues.ts";
 import { ServerRefusal } from "../client/http.ts";
@@ -19,25 +19,16 @@ import { NotApplied, type Patience, patience } from "./restoreRemoteSocket.ts";
 import { openTarget, readRun, type Target, textOf } from "./restoreRemoteTarget.ts";
 import { compareParams, listedTraces } from "./restoreRemoteVerify.ts";
 
-export interface RestoreRemoteOptions {
+/**
+ * A dry run asks the server what it has. `replace` of runs takes a server of ours: the existing one goes on dropping the
+ * messages of a run that it deleted.
+ */
+export interface RestoreRemoteOptions extends RestoreWays {
   readonly archive: ArchiveReader;
   /** Address of the API, as people type it. */
   readonly url: string;
   /** Address of the frontier where it is another one (the existing system's port 53801); by default found from `url`. */
   readonly frontier?: string | undefined;
-  /** Reads all of the archive, asks the server what it has, says what would be done, and writes nothing. */
-  readonly dryRun?: boolean | undefined;
-  readonly skipEntities?: boolean | undefined;
-  readonly skipBlobs?: boolean | undefined;
-  /**
-   * As for a restore into the store of this machine; `skip` by default. `replace` of runs takes a server of ours: the
-   * existing one goes on dropping the messages of a run that it deleted.
-   */
-  readonly onConflict?: OnConflict | undefined;
-  readonly progress?: Progress | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onRun?: ((outcome: RunOutcome) => void) | undefined;
-  readonly onEntity?: ((outcome: EntityOutcome) => void) | undefined;
   /** How long a server may be silent. */
   readonly patience?: Patience | undefined;
 }

@@ -1,24 +1,17 @@
 // Backup and restore of one large run through the real commands: points/s, MB/s and peak memory of each process.
 // Usage: bun scripts/bench/backup.ts [points, default 1000000] [sequences, default 10]
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { embeddedPaths } from "../../server/embedded.ts";
-import { fillStore, hash, type Measured, matyan, measure, mega } from "./largeRun.ts";
+import { fillStore, hash, inFolder, type Measured, matyan, measure, mega } from "./largeRun.ts";
 
 const [points = 1_000_000, sequences = 10] = process.argv.slice(2, 4).map(Number);
 const perSequence = Math.ceil(points / sequences);
 
 /** The store is made by a process of its own: a child's peak memory counts that of its parent at the start. */
 const made = process.argv[4];
-if (made === undefined) {
-  const folder = await mkdtemp(join(tmpdir(), "matyan-bench-backup-"));
-  try {
-    await bench(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-} else await fillStore(made, sequences, perSequence);
+if (made === undefined) await inFolder("backup", bench);
+else await fillStore(made, sequences, perSequence);
 
 async function bench(folder: string): Promise<void> {
   const source = { dataDir: join(folder, "source") };

@@ -1,4 +1,6 @@
 // One large run in a store, and what a command takes: shared by the benchmarks of backups and of moves between servers.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mapOf } from "../../formats/value.ts";
 import { openEmbeddedStack } from "../../server/embedded.ts";
@@ -19,6 +21,16 @@ export interface Measured {
   readonly seconds: number;
   /** Bytes. */
   readonly peak: number;
+}
+
+/** Runs `bench` in a folder that is gone afterwards. */
+export async function inFolder(name: string, bench: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), `matyan-bench-${name}-`));
+  try {
+    await bench(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 export async function measure(command: string[]): Promise<Measured> {

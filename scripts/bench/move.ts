@@ -1,22 +1,15 @@
 // What moving through a server costs beside moving on one machine: `backup --url`, `restore --url` and `copy` next to backup and restore.
 // Usage: bun scripts/bench/move.ts [points, default 1000000] [sequences, default 10]
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { startServed } from "../../server/testing/served.ts";
-import { fillStore, type Measured, matyan, measure, mega } from "./largeRun.ts";
+import { fillStore, inFolder, type Measured, matyan, measure, mega } from "./largeRun.ts";
 
 const [points = 1_000_000, sequences = 10] = process.argv.slice(2, 4).map(Number);
 const perSequence = Math.ceil(points / sequences);
 const made = process.argv[4];
-if (made === undefined) {
-  const folder = await mkdtemp(join(tmpdir(), "matyan-bench-move-"));
-  try {
-    await bench(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-} else await fillStore(made, sequences, perSequence);
+if (made === undefined) await inFolder("move", bench);
+else await fillStore(made, sequences, perSequence);
 
 async function bench(folder: string): Promise<void> {
   const source = join(folder, "source");

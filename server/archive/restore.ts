@@ -22,10 +22,16 @@ import { PointReader } from "./restorePoints.ts";
 import { restoreProject, type SettingOutcome } from "./restoreProject.ts";
 import { discardRun, type Restored, type RunLinks, type RunWork, restoreRun } from "./restoreRun.ts";
 
-export interface RestoreOptions {
+export interface RestoreOptions extends RestoreWays {
   readonly archive: ArchiveReader;
   readonly store: Store;
   readonly blobs: BlobStore;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+/** How an archive is restored, wherever to. */
+export interface RestoreWays {
   /** Says what would be done and writes nothing. All of the archive is read, so damage shows. */
   readonly dryRun?: boolean | undefined;
   /** Without experiments, tags, dashboards and so on, and settings; runs are linked to those that the store has. */
@@ -36,8 +42,6 @@ export interface RestoreOptions {
    * place, `fail` refuses to begin. `replace` also applies to entities and settings that differ; otherwise those stay.
    */
   readonly onConflict?: OnConflict | undefined;
-  /** Seconds since the epoch. */
-  readonly now: number;
   readonly progress?: Progress | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called as soon as a thing is done (or, in a dry run, decided). */
