@@ -10,7 +10,7 @@ import { safeText } from "./text.ts";
 
 const columns: readonly Column[] = [
   { title: "hash", importance: 100 },
-  { title: "run", importance: 60, min: 12 },
+  { title: "run", importance: 60, min: 12, cut: "middle" },
   { title: "metric", importance: 90, min: 8 },
   { title: "context", importance: 80, min: 8 },
   { title: "last", importance: 70, align: "right" },

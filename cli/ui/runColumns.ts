@@ -56,9 +56,9 @@ export function columnTitle(column: RunColumn): string {
 }
 
 /** Importance and smallest width of a column in a table that must fit. */
-const fieldLayout: Readonly<Record<FieldName, Pick<Column, "importance" | "min" | "align">>> = {
+const fieldLayout: Readonly<Record<FieldName, Pick<Column, "importance" | "min" | "align" | "cut">>> = {
   hash: { importance: 100 },
-  name: { importance: 90, min: 12 },
+  name: { importance: 90, min: 12, cut: "middle" },
   status: { importance: 70 },
   created: { importance: 65 },
   experiment: { importance: 60, min: 8 },

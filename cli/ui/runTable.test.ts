@@ -72,9 +72,9 @@ test("at 80 columns names are cut and the least important columns left out", asy
   const { lines } = await table(80, all, false);
   expect(lines.join("\n")).toMatchInlineSnapshot(`
     "hash      name          experim…  tags      status    created  loss
-    3f9c1a20  a name that…  ablatio…  best, p…  finished  2 h ago  0.012346 █▅▁
-    b81e4c0d  run b81e4c0…  ablatio…            active    2 h ago
-    c0ffee00  escape \\x1b…  ablatio…            finished  2 h ago      12.5 █▅▁"
+    3f9c1a20  a name…while  ablatio…  best, p…  finished  2 h ago  0.012346 █▅▁
+    b81e4c0d  run b8…c0d77  ablatio…            active    2 h ago
+    c0ffee00  escape…b[31m  ablatio…            finished  2 h ago      12.5 █▅▁"
   `);
 });
 

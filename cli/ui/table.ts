@@ -1,6 +1,6 @@
 // Tables of text that fit the terminal: columns shrink, then go, the least important first.
 import type { Paint, Style } from "./style.ts";
-import { cutText, padText, textWidth } from "./text.ts";
+import { cutMiddle, cutText, padText, textWidth } from "./text.ts";
 
 export interface Column {
   readonly title: string;
@@ -9,6 +9,8 @@ export interface Column {
   readonly importance: number;
   /** Cells that the column may shrink to; undefined: it is shown whole or not at all. */
   readonly min?: number;
+  /** Where texts that are too long lose something; their end unless told. */
+  readonly cut?: "end" | "middle";
 }
 
 export interface Cell {
@@ -65,7 +67,8 @@ export function tableLine(columns: readonly Column[], layout: Layout, row: Row, 
     const width = layout.widths[position]!;
     const cell = row[index];
     const plain = textOf(cell);
-    const text = cut ? cutText(plain, width) : plain;
+    const shorten = columns[index]!.cut === "middle" ? cutMiddle : cutText;
+    const text = cut ? shorten(plain, width) : plain;
     const padding = " ".repeat(Math.max(0, width - textWidth(text)));
     const right = columns[index]!.align === "right";
     if (right) pending += padding;

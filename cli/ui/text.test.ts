@@ -1,7 +1,7 @@
 // Widths, cuts and escapes of text on a terminal.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cutText, padText, safeText, textWidth } from "./text.ts";
+import { cutMiddle, cutText, padText, safeText, textWidth } from "./text.ts";
 
 test("a cut text ends with an ellipsis and never takes more cells than given", () => {
   expect(cutText("experiment", 6)).toBe("exper…");
@@ -13,6 +13,19 @@ test("a cut text ends with an ellipsis and never takes more cells than given", (
   fc.assert(
     fc.property(fc.string({ unit: "grapheme" }), fc.nat(20), (text, width) => {
       expect(textWidth(cutText(text, width))).toBeLessThanOrEqual(width);
+    }),
+  );
+});
+
+test("a text that is cut in the middle keeps its beginning and its end", () => {
+  expect(cutMiddle("experiment_b/tf2/validation", 16)).toBe("experime…idation");
+  expect(cutMiddle("experiment", 10)).toBe("experiment");
+  expect(cutMiddle("実験実験実験", 7)).toBe("実験…験");
+  expect(cutMiddle("abc", 2)).toBe("a…");
+  expect(cutMiddle("abc", 0)).toBe("");
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), fc.nat(20), (text, width) => {
+      expect(textWidth(cutMiddle(text, width))).toBeLessThanOrEqual(width);
     }),
   );
 });

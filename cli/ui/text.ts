@@ -27,6 +27,18 @@ export function cutText(text: string, width: number): string {
   return used <= width - 1 ? `${kept}…` : kept;
 }
 
+/** As `cutText`, but in the middle: where many names begin alike, their ends tell them apart. */
+export function cutMiddle(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  let end = "";
+  // Of a very long text its last part holds more than is shown.
+  for (const { segment } of Array.from(segmenter.segment(text.slice(-20 * width))).reverse()) {
+    if (textWidth(segment + end) > (width - 1) / 2) break;
+    end = segment + end;
+  }
+  return cutText(text, width - textWidth(end)) + end;
+}
+
 export function padText(text: string, width: number, align: "left" | "right" = "left"): string {
   const missing = width - textWidth(text);
   if (missing <= 0) return text;

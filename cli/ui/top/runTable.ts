@@ -5,7 +5,7 @@ import type { RunSummary } from "../../../server/listing/summary.ts";
 import { relativeTime, shortCount, shortDuration, shortValue } from "../numbers.ts";
 import { sparkline } from "../sparkline.ts";
 import type { Style } from "../style.ts";
-import { cutText, padText, safeText } from "../text.ts";
+import { cutMiddle, cutText, padText, safeText } from "../text.ts";
 import type { SortName } from "./order.ts";
 import { heardOf, type TopState } from "./state.ts";
 import { metricKey, newestMetrics } from "./track.ts";
@@ -82,7 +82,7 @@ export function runLine(
   const speedText = track?.speed === undefined ? "–" : shortCount(track.speed);
   const right = (text: string, cells: number) => padText(cutText(text, cells), cells, "right");
   const left = (text: string, cells: number) => padText(cutText(text, cells), cells);
-  const nameText = left(safeText(run.name), name);
+  const nameText = padText(cutMiddle(safeText(run.name), name), name);
   const cells = [
     (isSelected ? style.bold("› ") : "  ") + style.yellow(left(safeText(run.hash.slice(0, hash)), hash)),
     isSelected ? style.bold(nameText) : nameText,
