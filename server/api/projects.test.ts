@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
+import { addEntry } from "../store/indexes.ts";
 import { memoryStore } from "../store/testing.ts";
 import { ApplyLoop } from "../workers/apply.ts";
 import { noBlobs } from "../workers/testing.ts";
@@ -66,6 +67,27 @@ test("activity is counted by the days of the caller's clock", async () => {
   expect((await activity("-240")).activity_map).toEqual({ "2026-03-03T00:00:00": 2 });
   expect((await activity("240")).activity_map).toEqual({ "2026-03-02T00:00:00": 2 });
   expect((await ask(api, "GET", "/activity", undefined, { "x-timezone-offset": "1.5" })).status).toBe(422);
+});
+
+test("activity counts more runs than one page of an index holds", async () => {
+  await using api = await openTestApi();
+  const { store } = api;
+  const count = 20_001;
+  for (let from = 0; from < count; from += 1_000)
+    await store.database.transact(async (tx) => {
+      for (let run = from; run < Math.min(count, from + 1_000); run++) {
+        const hash = run.toString(16).padStart(32, "0");
+        addEntry(tx, store, hash, ["created_at", 1_772_500_000 + (run % 2) * 86_400]);
+        addEntry(tx, store, hash, ["active", run % 3 === 0]);
+      }
+    });
+  expect((await ask(api, "GET", "/activity")).json).toEqual({
+    num_experiments: 0,
+    num_runs: count,
+    num_archived_runs: 0,
+    num_active_runs: count / 3,
+    activity_map: { "2026-03-03T00:00:00": 10_001, "2026-03-04T00:00:00": 10_000 },
+  });
 });
 
 describe("parameters", () => {

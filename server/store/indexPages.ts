@@ -1,6 +1,7 @@
 // Pages of index entries: for work that stops between pages, such as a search whose reader is slow, and holds no snapshot then.
 import { rangeOf, unpack } from "../../formats/tuple.ts";
 import type { KeyRange, ReadTransaction } from "../kv/index.ts";
+import type { Store } from "./index.ts";
 import { forwardKey, type IndexTerm } from "./indexes.ts";
 import { after, indexKey, indexRange, lastString, packKey, type StoreKeys } from "./keys.ts";
 
@@ -113,6 +114,31 @@ export async function pageOfCreated(
       last = key;
     }
   return { entries, next: count < limit ? undefined : last };
+}
+
+/** Entries of a page when all of an index is gone through: far from the time that a transaction may take. */
+const walkedAtOnce = 10_000;
+
+/** All runs by time of creation, oldest first. Each page is a snapshot of its own. */
+export async function* walkCreated(store: Store): AsyncGenerator<CreatedPage["entries"], void> {
+  for (let position: Uint8Array | undefined; ; ) {
+    const page: CreatedPage = await store.database.snapshot((tx) =>
+      pageOfCreated(tx, store, { reverse: false }, position, walkedAtOnce),
+    );
+    yield page.entries;
+    if (page.next === undefined) return;
+    position = page.next;
+  }
+}
+
+/** All runs of a term, likewise. */
+export async function* walkTerm(store: Store, term: IndexTerm): AsyncGenerator<TermPage["hashes"], void> {
+  for (let begin: Uint8Array | undefined; ; ) {
+    const page: TermPage = await store.database.snapshot((tx) => pageOfTerm(tx, store, term, begin, walkedAtOnce));
+    yield page.hashes;
+    if (page.next === undefined) return;
+    begin = page.next;
+  }
 }
 
 /** The place of a run in the order of creation. */

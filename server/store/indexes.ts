@@ -169,10 +169,6 @@ export function lookupActive(tx: ReadTransaction, store: StoreKeys, active: bool
   return lookupTerm(tx, store, ["active", active]);
 }
 
-export function lookupArchived(tx: ReadTransaction, store: StoreKeys, archived: boolean): AsyncGenerator<string[]> {
-  return lookupTerm(tx, store, ["archived", archived]);
-}
-
 /** Runs by time of creation: seconds since the epoch, `from` inclusive, `to` exclusive, ascending unless `reverse`. */
 export async function* lookupCreated(
   tx: ReadTransaction,
