@@ -108,6 +108,7 @@ export async function reasonOfRun(server: RemoteServer, error: unknown): Promise
 export function notGivenOf(lacks: ReadonlySet<Lack>): string[] {
   const told: Readonly<Record<Lack, string>> = {
     points: "epochs and times of metrics' points, and the types of metrics",
+    nulls: "which of the missing values (null) of metrics are NaN or infinite, where a search for them breaks off",
     objects:
       "rates of sounds that their files do not say, integers among the numbers of objects, and lists of one object",
     logs: "when log lines and records arrived, and log levels of a number of their own",
@@ -115,7 +116,7 @@ export function notGivenOf(lacks: ReadonlySet<Lack>): string[] {
   return [
     "when runs were last changed, and when their clients started",
     "when experiments and tags were last changed, when tags were made, and dashboards that were deleted",
-    ...(["points", "objects", "logs"] as const).filter((lack) => lacks.has(lack)).map((lack) => told[lack]),
+    ...(["points", "nulls", "objects", "logs"] as const).filter((lack) => lacks.has(lack)).map((lack) => told[lack]),
   ];
 }
 

@@ -2,6 +2,7 @@
 import { contextId } from "../../formats/context.ts";
 import { floatsOf, type StreamNode } from "../../formats/stream.ts";
 import { isMap } from "../../formats/value.ts";
+import { BrokenAnswer } from "../client/http.ts";
 import { fieldsOf, listOf } from "../client/results.ts";
 import { nodeValue, queryOf, type RemoteRun, type RemoteServer, type RemoteTrace } from "./backupRemoteServer.ts";
 
@@ -28,8 +29,13 @@ export interface Told {
 /** Whether servers tell epochs and times in searches, once it is known. The existing one does not (W9). */
 const tellsTimes = new WeakMap<RemoteServer, boolean>();
 
+/** Attempts at a search that may break each time. */
+const attempts = 2;
+
 /** One metric's name at a time is in memory. */
 export class MetricColumns {
+  /** Whether the server broke off at one of the searches. */
+  hasFailed = false;
   readonly #server: RemoteServer;
   readonly #run: RemoteRun;
   #name: string | undefined;
@@ -75,7 +81,7 @@ export class MetricColumns {
   async #search(name: string, points: number): Promise<Map<number, Columns[]>> {
     const { hash, props } = this.#run;
     const q = `${queryOf(hash, props.archived)} and metric.name == ${JSON.stringify(name)}`;
-    const [[, found] = []] = await this.#server.objects("runs/search/metric", { q, p: points }, true);
+    const found = await this.#found({ q, p: points });
     const columns = new Map<number, Columns[]>();
     if (found === undefined) return columns;
     for (const node of listOf(fieldsOf(found, "run").get("traces"))) {
@@ -84,6 +90,21 @@ export class MetricColumns {
       columns.set(contextId(isMap(context) ? context : null), [this.#columnsOf(trace)]);
     }
     return columns;
+  }
+
+  /**
+   * The existing server breaks off where a metric of that name holds a missing value (null), as NaN does once it came through
+   * its pipeline. Then nothing more is told of them: what is null in the list of points stays so.
+   */
+  async #found(query: { readonly q: string; readonly p: number }): Promise<StreamNode | undefined> {
+    try {
+      const [[, found] = []] = await this.#server.objects("runs/search/metric", query, true, attempts);
+      return found;
+    } catch (error) {
+      if (!(error instanceof BrokenAnswer)) throw error;
+      this.hasFailed = true;
+      return undefined;
+    }
   }
 
   #columnsOf(trace: ReadonlyMap<string | bigint, StreamNode>): Columns {

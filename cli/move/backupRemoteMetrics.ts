@@ -28,6 +28,8 @@ export interface MetricSink {
 export interface MetricGaps {
   /** Points of which the server told neither epoch nor time. */
   points: number;
+  /** Whether missing values could not be told from NaN and infinities. */
+  isNullUnknown: boolean;
 }
 
 interface Ends {
@@ -74,7 +76,7 @@ export async function writeMetrics(
 
 class MetricReader {
   readonly facts = new Map<string, MetricFacts>();
-  readonly gaps: MetricGaps = { points: 0 };
+  readonly gaps: MetricGaps = { points: 0, isNullUnknown: false };
   readonly #server: RemoteServer;
   readonly #run: RemoteRun;
   readonly #sink: MetricSink;
@@ -139,6 +141,7 @@ class MetricReader {
   async #completed(trace: RemoteTrace, points: readonly Point[]): Promise<readonly Point[]> {
     const hasGaps = points.some(({ value }) => value === null);
     const tell = await this.#columns.of(trace, this.#most.get(trace.name) ?? 1n, hasGaps);
+    if (this.#columns.hasFailed) this.gaps.isNullUnknown = true;
     if (tell === undefined) {
       this.gaps.points += points.length;
       return points;

@@ -45,10 +45,13 @@ export async function* stepPages<P extends StepPage>(
   }
 }
 
-const attempts = 4;
-
 /** Reads a streamed answer whole, again when it breaks off or comes damaged. @throws what the last attempt threw */
-export async function readAgain<T>(http: Http, signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
+export async function readAgain<T>(
+  http: Http,
+  signal: AbortSignal | undefined,
+  read: () => Promise<T>,
+  attempts = 4,
+): Promise<T> {
   for (let failures = 1; ; failures++) {
     try {
       return await read();

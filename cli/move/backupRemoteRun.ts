@@ -30,7 +30,7 @@ export interface RunWork {
 }
 
 /** What an API does not tell of runs, where they have it. */
-export type Lack = "points" | "objects" | "logs";
+export type Lack = "points" | "nulls" | "objects" | "logs";
 
 /** `gone`: deleted since it was listed. A run of which anything can't be read is not in the archive at all. */
 export async function backupRemoteRun(work: RunWork, listed: ListedRun): Promise<"written" | "gone"> {
@@ -70,6 +70,7 @@ async function writeRun(work: RunWork, remote: RemoteRun, run: RunWriter): Promi
   const logs = await writeLogs(server, remote.hash, sink);
   lines.flush();
   if (gaps.points > 0) work.lacks("points");
+  if (gaps.isNullUnknown) work.lacks("nulls");
   if (objectEnds.size > 0) work.lacks("objects");
   if (logs.length > 0) work.lacks("logs");
 

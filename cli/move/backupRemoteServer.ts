@@ -84,13 +84,22 @@ export class RemoteServer {
     throw new MatyanError("corrupt", `${this.http.address} answers ${path} with something else than a list`);
   }
 
-  /** The objects of a stream, all of them in memory. A search that was cut off, and any stream that breaks, is asked again. */
-  objects(path: string, query: Query, isSearch: boolean): Promise<(readonly [StreamKey, StreamNode])[]> {
+  /**
+   * The objects of a stream, all of them in memory. A search that was cut off, and any stream that breaks, is asked again, up to
+   * `attempts` times.
+   */
+  objects(
+    path: string,
+    query: Query,
+    isSearch: boolean,
+    attempts?: number,
+  ): Promise<(readonly [StreamKey, StreamNode])[]> {
     const call = { path, query, signal: this.signal };
-    return readAgain(this.http, this.signal, async () => {
+    const read = async () => {
       const pieces = this.http.bytes(call);
       return Array.fromAsync(isSearch ? readObjects(pieces, { isSearch }) : foldObjects(decodeStream(pieces)));
-    });
+    };
+    return readAgain(this.http, this.signal, read, attempts);
   }
 
   /**
