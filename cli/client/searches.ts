@@ -131,10 +131,17 @@ export async function* searchSequences(
   }
 }
 
+/** Whether a search failed because its answer ended too early. */
+export function isCutOff(error: unknown): boolean {
+  return error instanceof MatyanError && error.cause instanceof BrokenAnswer;
+}
+
 function told(http: Http, error: unknown): unknown {
   if (!(error instanceof BrokenAnswer)) return error;
   return new MatyanError("io", `the answer of ${http.address} was cut off: ${error.message}`, {
-    hint: "What came before is right, but not all. Ask again; the server's log may say why.",
+    hint:
+      "What came before is right, but not all. Ask again; the server's log may say why. " +
+      "The existing Python server breaks off at a metric with missing values, which NaN and infinities are there.",
     cause: error,
   });
 }
