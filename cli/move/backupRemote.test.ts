@@ -16,7 +16,7 @@ import { Audio, Distribution, Figure, Image, Run, Text } from "../client/index.t
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { runMatyan } from "../testing.ts";
 import { type BackupRemoteOptions, backupRemote } from "./backupRemote.ts";
-import { existingServer, linesOf, standBetween, told } from "./backupRemoteTesting.ts";
+import { existingServer, linesOf, namesWithNulls, standBetween, told } from "./backupRemoteTesting.ts";
 
 const odd = "0ddba11".padEnd(32, "0");
 const long = "10f9".padEnd(32, "0");
@@ -198,11 +198,13 @@ describe("an archive made through the API", () => {
 
 describe("of servers that tell less", () => {
   test("the existing one's archive lacks epochs, times and types of metrics, which is said; NaN runs are there", async () => {
-    await using between = existingServer(server.address);
+    const local = await readWhole(await localArchive());
+    await using between = existingServer(server.address, namesWithNulls(local));
     const report = await remote({ url: between.address });
     expect(report.failures).toEqual([]);
     expect(report.notGiven.join()).toContain("epochs and times of metrics' points");
-    const right = told(await readWhole(await localArchive()), { metricDetails: false });
+    expect(report.notGiven.join()).toContain("which of the missing values");
+    const right = told(local, { metricDetails: false, nulls: true });
     const ours = await readWhole(report.path);
     for (const [hash, run] of right.runs) {
       const types = { traces: new Map() };

@@ -216,13 +216,14 @@ export function standBetween(
 
 /**
  * What the existing server does otherwise than ours (rest-api.md W5, W9): no `point_details` and `artifact_details`, no epochs
- * and times in metric searches, and no `info` of runs with a metric that is NaN.
+ * and times in metric searches, which break off at a metric that holds a missing value (null), named in `withNulls`, and no
+ * `info` of runs with a metric that is NaN.
  */
-export function existingServer(address: string): Between {
+export function existingServer(address: string, withNulls: ReadonlySet<string> = new Set()): Between {
   return standBetween(address, (url, _, pass) => {
     url.searchParams.delete("point_details");
     url.searchParams.delete("artifact_details");
-    if (url.pathname.endsWith("/search/metric/")) return withoutTimes(pass(url));
+    if (url.pathname.endsWith("/search/metric/")) return lessOfMetrics(pass(url), withNulls);
     if (url.pathname.endsWith("/info/") && !url.searchParams.has("sequence")) return failingAtNaN(pass(url));
     return pass(url);
   });
@@ -237,15 +238,21 @@ async function failingAtNaN(passed: Promise<Response>): Promise<Response> {
     : response;
 }
 
-async function withoutTimes(passed: Promise<Response>): Promise<Response> {
+async function lessOfMetrics(passed: Promise<Response>, withNulls: ReadonlySet<string>): Promise<Response> {
   const response = await passed;
   const encoder = new StreamEncoder();
   for await (const [key, node] of foldObjects(decodeStream(response.body ?? []))) {
     const traces = node instanceof Map ? (node.get("traces") as StreamNode[] | undefined) : undefined;
-    for (const trace of traces ?? [])
-      if (trace instanceof Map)
-        for (const part of ["epochs", "timestamps"]) (trace as Map<string, StreamNode>).set(part, new Float64Array(0));
+    const maps = (traces ?? []).filter((trace) => trace instanceof Map) as Map<string, StreamNode>[];
+    if (maps.some((trace) => withNulls.has(String(trace.get("name"))))) break;
+    for (const trace of maps) for (const part of ["epochs", "timestamps"]) trace.set(part, new Float64Array(0));
     encoder.tree(new Map([[key, node]]));
   }
   return new Response(new Uint8Array(encoder.finish()));
+}
+
+/** Names of metrics that hold a missing value (null). */
+export function namesWithNulls({ runs }: ArchiveContents): Set<string> {
+  const records = [...runs.values()].flatMap((run) => [...run.records.values()]);
+  return new Set(records.filter((record) => record.get("value") === null).map((record) => String(record.get("name"))));
 }
