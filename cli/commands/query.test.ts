@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Run, Text } from "../client/index.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
+import { existingServer } from "../move/backupRemoteTesting.ts";
 import { runMatyan } from "../testing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "matyan-query-test-"));
@@ -139,6 +140,30 @@ test("a chart of a server's metric is the one of this machine's", async () => {
   }
   const unknown = await matyan("runs", "plot", hashes[0]!, "--metric", "lost", "--url", server.address);
   expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining("There are: loss")]);
+});
+
+test("runs plot draws a metric at which the existing server's search breaks off", async () => {
+  await using existing = existingServer(server.address, new Set(["loss"]));
+  const plot = ["runs", "plot", hashes[0]!, "--metric", "loss", "--json", "--url"];
+  const there = await matyan(...plot, existing.address);
+  expect(there).toMatchObject({ code: 0, out: (await matyan(...plot, server.address)).out });
+  expect(there.lines.length).toBe(2);
+});
+
+test("query --metrics lists all runs but those at which the existing server breaks off, and names them", async () => {
+  const run = await Run.open({ repo: server.address });
+  for (const name of ["bad", "good"]) await run.track(1, { name });
+  await run.close();
+  await using existing = existingServer(server.address, new Set(["bad"]));
+  const there = await matyan("query", "--metrics", "True", "--json", "--url", existing.address);
+  expect(new Set(there.json().map(({ hash }) => hash))).toEqual(new Set([hashes[0], hashes[1]]));
+  expect([there.code, there.err]).toEqual([
+    1,
+    expect.stringContaining(`breaks off at metrics of the runs ${run.hash}`),
+  ]);
+  const good = await matyan("query", "--metrics", "metric.name == 'good'", "--json", "--url", existing.address);
+  expect(good.json().map(({ hash }) => hash)).toEqual([run.hash]);
+  await fetch(`${server.address}/api/v1/rest/runs/${run.hash}/`, { method: "DELETE" });
 });
 
 test("runs ls asks a server for the same filters and orders", async () => {

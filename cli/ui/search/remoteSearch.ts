@@ -1,8 +1,9 @@
 // Runs and metrics that a server found, listed as those of this machine's store are.
+import { MatyanError } from "../../../formats/error.ts";
 import type { RunSummary } from "../../../server/listing/summary.ts";
 import { type FoundPoint, foundPoints, foundSummary } from "../../client/foundSummary.ts";
 import { type Http, ServerRefusal } from "../../client/http.ts";
-import { searchRuns, searchSequences } from "../../client/searches.ts";
+import { type FoundNode, isCutOff, runQuery, searchRuns, searchSequences } from "../../client/searches.ts";
 import { sampleMetrics } from "../../client/sparks.ts";
 import type { Context } from "../../runtime.ts";
 import { listMetrics } from "../metricListing.ts";
@@ -35,17 +36,58 @@ export async function listRemoteRuns(
   return explained(() => listRuns(out, blocks, format, remoteSource(http, signal)));
 }
 
+/** Runs that an error names. */
+const namedRuns = 5;
+
+/** @throws MatyanError `io`, when all else is listed, that names runs whose metrics the server did not give */
 export function listRemoteMetrics(
   { out, signal }: Context,
   http: Http,
   query: string,
   limit: number | undefined,
 ): Promise<Listed> {
-  const found = searchSequences(http, "metric", { query, parameters: { p: 2 }, signal });
+  const broken: string[] = [];
   async function* batches(): AsyncGenerator<FoundPoint[]> {
-    for await (const [hash, run] of found) yield foundPoints(hash, run);
+    for await (const [hash, run] of foundMetrics(http, query, broken, signal)) yield foundPoints(hash, run);
   }
-  return explained(() => listMetrics(out, batches(), limit, signal));
+  return explained(async () => {
+    const listed = await listMetrics(out, batches(), limit, signal);
+    if (broken.length === 0) return listed;
+    const names = broken.slice(0, namedRuns).join(", ");
+    const more = broken.length > namedRuns ? ` and ${broken.length - namedRuns} more` : "";
+    throw new MatyanError("io", `${http.address} breaks off at metrics of the runs ${names}${more}`, {
+      hint: "The others are listed. The existing Python server fails at metrics that begin or end with a missing value, which NaN and infinities are there.",
+    });
+  });
+}
+
+/** Metrics by run, each with its ends. Where the server breaks off, run by run: one that it fails at hides no others. */
+async function* foundMetrics(
+  http: Http,
+  query: string,
+  broken: string[],
+  signal: AbortSignal,
+): AsyncGenerator<FoundNode, void> {
+  const search = (asked: string) => searchSequences(http, "metric", { query: asked, parameters: { p: 2 }, signal });
+  const given = new Set<string>();
+  try {
+    for await (const found of search(query)) {
+      given.add(found[0]);
+      yield found;
+    }
+    return;
+  } catch (error) {
+    if (!isCutOff(error)) throw error;
+  }
+  for await (const [hash] of searchRuns(http, { query, withoutParams: true, withoutMetrics: true, signal })) {
+    if (given.has(hash)) continue;
+    try {
+      yield* search(query.trim() === "" ? runQuery(hash) : `${runQuery(hash)} and (${query})`);
+    } catch (error) {
+      if (!isCutOff(error)) throw error;
+      broken.push(hash);
+    }
+  }
 }
 
 /** A server does not tell which beginnings of hashes are unique: they are shown whole. */

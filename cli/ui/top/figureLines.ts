@@ -127,13 +127,17 @@ const titles: Readonly<Record<Figure, string>> = {
   ...{ slow: "slowest", errors: "errors" },
 };
 
-/** `in, applied: no server has this folder`: one text for each reason. */
+/** `points in, applied: no server has this folder`: one text for each reason. */
 export function missingReasons({ missing }: LiveFigures): string[] {
   const byReason = Map.groupBy(
     figureNames.filter((name) => missing[name] !== undefined),
     (name) => missing[name]!,
   );
-  return [...byReason].map(([reason, names]) => `${names.map((name) => titles[name]).join(", ")}: ${safeText(reason)}`);
+  return [...byReason].map(([reason, names]) => {
+    // The names of all of them would leave no room for the reason.
+    const of = names.length === figureNames.length ? "all figures" : names.map((name) => titles[name]).join(", ");
+    return `${of}: ${safeText(reason)}`;
+  });
 }
 
 /** The same on one line; nothing when all is known. */

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
+import { figureNames } from "../../../server/live/figures.ts";
 import { expectApproved } from "../approved.ts";
 import { createStyle } from "../style.ts";
 import { textWidth } from "../text.ts";
@@ -94,6 +95,14 @@ test("what is not known is a dash with the reason below", () => {
   const text = screenLines(state, sampleScreen(200, 50, createStyle(false))).join("\n");
   expect(text).toContain("points in    –");
   expect(text).toContain("– points in: no server has this folder; consumer lag: there is no Kafka");
+});
+
+test("a server that tells no figures at all says why on a narrow screen too", () => {
+  const reason = "this server does not tell";
+  const figures = { at: 0, missing: Object.fromEntries(figureNames.map((name) => [name, reason])) };
+  const state = reduce(startState({}), { kind: "looked", sample: { ...sampleAt(0), figures } });
+  const text = screenLines(state, sampleScreen(80, 24, createStyle(false))).join("\n");
+  expect(text).toContain(`– all figures: ${reason}`);
 });
 
 test("a log line is shown as a terminal would show it", () => {
