@@ -110,6 +110,7 @@ test("help names every command, and each command's help has examples and exit co
     expect(help.out).toContain("Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.");
     for (const line of help.out.split("\n")) expect(line).toBe(line.trimEnd());
   }
+  for (const line of top.out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   expect((await matyan(["help", "runs", "ls"])).out).toBe((await matyan(["runs", "ls", "--help"])).out);
 });
 

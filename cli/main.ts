@@ -9,6 +9,10 @@ import { commonFlags, exitCodes, reportError } from "./runtime.ts";
 import { familyHelp, topHelp } from "./ui/help.ts";
 import { fillParagraphs, helpColumns } from "./ui/helpText.ts";
 
+function columnsOf(out: Output): number {
+  return helpColumns(out.terminal.stdout ? out.columns : undefined);
+}
+
 /** Help asked for goes to stdout and is a success; help instead of a missing command goes to stderr and is not. */
 function showHelp(text: string, asked: boolean, out: Output): number {
   if (asked) out.raw(text);
@@ -32,7 +36,7 @@ async function run(argv: readonly string[], out: Output): Promise<number> {
     }
     const stray = argv.find((word) => !isCommonFlag(word) && word !== "--help" && word !== "-h");
     if (!asked && stray !== undefined) throw unknownOption(stray, "matyan");
-    return showHelp(topHelp(), asked, out);
+    return showHelp(topHelp(columnsOf(out)), asked, out);
   }
   const entry = commands.find(({ path }) => path.every((word, index) => words[index] === word));
   if (entry !== undefined) return runCommand(entry, argv.slice(entry.path.length), out);
@@ -40,13 +44,13 @@ async function run(argv: readonly string[], out: Output): Promise<number> {
   if (second !== undefined) throw unknownCommand(`${first} ${second}`, words);
   const stray = rest.find((word) => !isCommonFlag(word) && word !== "--help" && word !== "-h");
   if (!asked && stray !== undefined) throw unknownOption(stray, `matyan ${first}`);
-  return showHelp(familyHelp(first), asked, out);
+  return showHelp(familyHelp(first, columnsOf(out)), asked, out);
 }
 
 /** Commander is read only here: help and mistyped commands do without. */
 async function runCommand(entry: CommandEntry, args: readonly string[], out: Output): Promise<number> {
   const [{ CommanderError }, { buildCommand }] = await Promise.all([import("commander"), import("./buildCommand.ts")]);
-  const columns = helpColumns(out.terminal.stdout ? out.columns : undefined);
+  const columns = columnsOf(out);
   const command = (await buildCommand(entry)).configureOutput({
     writeOut: (text) => out.raw(fillParagraphs(text, columns)),
     getOutHelpWidth: () => columns,

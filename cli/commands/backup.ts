@@ -30,6 +30,7 @@ those of the archive's runs and of all experiments.`;
 
 export const define: Define = (command) => {
   command
+    .description("Write runs of the store, or of a live server, to an archive.")
     .argument("<out>", "folder to make the archive in, or a file ending in .tar.gz or .tgz")
     .option("--url <api>", "ask the server at this address instead of opening the store")
     .option("--runs <list>", "only these runs: hashes or beginnings of them, separated by commas")

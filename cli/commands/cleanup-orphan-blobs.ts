@@ -18,6 +18,7 @@ somebody else's and stay. Where a limit or an interruption ends it, the next tim
 deleted.`;
 
 export const define: Define = (command) => {
+  command.description("Delete files of deleted runs, and files that nothing names.");
   addJobOptions(command)
     .option("--limit <n>", "delete at most this many files; 0 for all", parseCount, 0)
     .option("--grace <duration>", "how old a file without a deleted run must be", parseAge, 7 * 86_400)

@@ -15,6 +15,7 @@ A tombstone keeps late messages from bringing a deleted run back. In a cluster n
 whatever is asked for. One whose run still has data or files stays until these are gone: cleanup-orphan-blobs removes the files.`;
 
 export const define: Define = (command) => {
+  command.description("Forget deletions that no message can undo any more.");
   addJobOptions(command)
     .option(
       "--older-than-hours <n>",

@@ -13,6 +13,7 @@ For fish, once:
 
 export const define: Define = (command) => {
   command
+    .description("Print what makes a shell complete commands, options and names of runs.")
     .addArgument(command.createArgument("<shell>", "the shell").choices([...shells]))
     .addHelpText("after", notes)
     .addHelpText("after", examples("matyan completion bash", "matyan completion zsh > ~/.zfunc/_matyan"))

@@ -15,6 +15,7 @@ interface Options {
 
 export const define: Define = (command) => {
   command
+    .description("Make an archive of a folder of TensorBoard logs.")
     .argument(
       "<logdir>",
       "folder of event files, as for tensorboard --logdir; every folder in it that holds some is a run",

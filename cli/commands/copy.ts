@@ -31,6 +31,7 @@ others are copied, and the exit code is 1. What a server's API does not tell is 
 
 export const define: Define = (command) => {
   command
+    .description("Copy runs between stores, live servers and archives.")
     .requiredOption("--from <place>", "address of a server, folder of a store, or archive")
     .requiredOption("--to <place>", "address of a server, or folder of a store")
     .option("--frontier <url>", "of the server copied to, when its frontier has another address")

@@ -33,6 +33,7 @@ function addTopicOption(command: Command): Command {
 }
 
 export const defineList: Define = (command) => {
+  command.description("List the messages that workers could not apply.");
   addFormatOption(addTopicOption(command))
     .option("--all", "also those that were retried or dropped")
     .addHelpText("after", about)

@@ -15,6 +15,7 @@ replicas in sync, and workers store it. Any number of frontiers may run. Without
 
 export const define: Define = (command) => {
   command
+    .description("Run the part of the server that clients log to, alone.")
     .option("--host <address>", "address to listen on (default: $MATYAN_HOST, else 127.0.0.1)")
     .option("--port <port>", "port to listen on, 0 for a free one (default: 53801)", countBetween(0, 65_535))
     .addHelpText("after", notes)

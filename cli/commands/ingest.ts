@@ -23,6 +23,7 @@ of deleted runs are dropped. Exit code 1 when a line was refused.`;
 
 export const define: Define = (command) => {
   command
+    .description("Apply messages of the ingestion topic, one a line.")
     .argument("[file]", "JSON lines, plain or gzip; - or nothing reads standard input", "-")
     .option("--url <frontier>", "send them through the frontier at this address instead of opening the store")
     .addHelpText("after", notes)

@@ -10,6 +10,7 @@ import { shortDuration } from "../ui/numbers.ts";
 import { safeText } from "../ui/text.ts";
 
 export const defineList: Define = (command) => {
+  command.description("List the locks of maintenance jobs, and who holds them.");
   addFormatOption(command)
     .addHelpText("after", examples("matyan locks ls", "matyan locks ls --json"))
     .action(

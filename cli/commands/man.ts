@@ -14,6 +14,7 @@ interface Options {
 
 export const define: Define = (command) => {
   command
+    .description("Print a page of the manual, or write them all.")
     .argument("[command...]", "the command whose page it is, as it is typed; matyan(1) without one")
     .option("--out <dir>", "write all pages into DIR/man1 instead, for a folder of MANPATH")
     .addHelpText(

@@ -20,6 +20,7 @@ came; it is reported, and --purge-ghosts deletes those that were silent for the 
 Stopped anywhere, it goes on there the next time. With --check (or --dry-run), exit code 1 says that something differs.`;
 
 export const define: Define = (command) => {
+  command.description("Compare the indexes with the runs, and repair them.");
   addJobOptions(command)
     .option("--runs <hash...>", "only these runs")
     .option("--check", "only report what differs")

@@ -43,6 +43,7 @@ can't take is said: docs/moving.md lists it.`;
 
 export const define: Define = (command) => {
   command
+    .description("Put an archive's runs and entities into the store, or into a live server.")
     .argument("<archive>", "folder, .tar.gz, .tgz or .tar; - reads a tar from standard input")
     .option("--dry-run", "read all of the archive, say what would be done, and write nothing")
     .option("--skip-entities", "only runs: no experiments, tags, dashboards, reports, notes, settings")

@@ -32,6 +32,7 @@ MATYAN_MAX_UPLOAD_BYTES; CORS_ORIGINS, BLOB_URI_SECRET, METRICS_ENABLED; LOG_LEV
 for each request (the default unless stderr is a terminal).`;
 
 export const define: Define = (command) => {
+  command.description("Run the server: clients log to it, browsers look at it.");
   const port = countBetween(0, 65_535);
   command
     .option("--host <address>", "address to listen on (default: $MATYAN_HOST, else 127.0.0.1)")

@@ -6,6 +6,7 @@ import { safeText } from "../ui/text.ts";
 
 export const define: Define = (command) => {
   command
+    .description("Check an archive: structure, counts, checksums, references.")
     .argument("<archive>", "folder, .tar.gz, .tgz or .tar; - reads a tar from standard input")
     .addHelpText(
       "after",

@@ -1,20 +1,18 @@
 // The help of `matyan` itself and of its families of commands; each command's own help is commander's.
 import { type CommandEntry, commands, families } from "../commands/index.ts";
 import { exitHelp } from "../runtime.ts";
+import { fill, fillParagraphs } from "./helpText.ts";
 
-export function topHelp(): string {
+/** In lines of at most `columns`. */
+export function topHelp(columns: number): string {
   const listed = commands.filter(({ hidden }) => !hidden);
   const groups = [...new Set(listed.map(({ group }) => group))];
   const width = Math.max(...listed.map((entry) => synopsis(entry).length));
-  const sections = groups.map((group) =>
-    [
-      `${group}:`,
-      ...listed
-        .filter((entry) => entry.group === group)
-        .map((entry) => `  ${synopsis(entry).padEnd(width)}  ${entry.summary}`),
-    ].join("\n"),
-  );
-  return `Usage: matyan COMMAND [options]
+  const sections = groups.map((group) => {
+    const members = listed.filter((entry) => entry.group === group);
+    return [`${group}:`, ...members.flatMap((entry) => summaryLines(entry, width, columns))].join("\n");
+  });
+  const text = `Usage: matyan COMMAND [options]
 
 Bring machine-learning runs into a store on this machine, look at them, and keep them safe.
 
@@ -35,12 +33,15 @@ Examples:
   $ matyan runs plot 3f9c1a20 --metric loss
 
 Runs and their files are kept in ./.matyan, or where --data or MATYAN_DATA say: store.db and blobs/.
+
 ${exitHelp}
+
 Help on a command: matyan COMMAND --help
 `;
+  return fillParagraphs(text, columns);
 }
 
-export function familyHelp(family: string): string {
+export function familyHelp(family: string, columns: number): string {
   const members = commands.filter(({ path }) => path[0] === family);
   const width = Math.max(...members.map((entry) => synopsis(entry).length));
   return `Usage: matyan ${family} COMMAND [options]
@@ -48,10 +49,16 @@ export function familyHelp(family: string): string {
 ${families[family] ?? ""}
 
 Commands:
-${members.map((entry) => `  ${synopsis(entry).padEnd(width)}  ${entry.summary}`).join("\n")}
+${members.flatMap((entry) => summaryLines(entry, width, columns)).join("\n")}
 
 Help on a command: matyan ${family} COMMAND --help
 `;
+}
+
+/** The command, and behind it what it does, in as many lines as that takes. */
+function summaryLines(entry: CommandEntry, width: number, columns: number): string[] {
+  const lines = fill(entry.summary.split(" "), Math.max(20, columns - width - 4));
+  return lines.map((line, index) => `  ${(index === 0 ? synopsis(entry) : "").padEnd(width)}  ${line}`);
 }
 
 /** The words of a command with its arguments: `runs show HASH`. */
