@@ -108,7 +108,7 @@ export async function reasonOfRun(server: RemoteServer, error: unknown): Promise
 export function notGivenOf(lacks: ReadonlySet<Lack>): string[] {
   const told: Readonly<Record<Lack, string>> = {
     points: "epochs and times of metrics' points, and the types of metrics",
-    nulls: "which of the missing values (null) of metrics are NaN or infinite, where a search for them breaks off",
+    nulls: "which of the missing values (null) of metrics are NaN or infinite, where searches don't tell",
     objects:
       "rates of sounds that their files do not say, integers among the numbers of objects, and lists of one object",
     logs: "when log lines and records arrived, and log levels of a number of their own",

@@ -34,8 +34,6 @@ const attempts = 2;
 
 /** One metric's name at a time is in memory. */
 export class MetricColumns {
-  /** Whether the server broke off at one of the searches. */
-  hasFailed = false;
   readonly #server: RemoteServer;
   readonly #run: RemoteRun;
   #name: string | undefined;
@@ -102,7 +100,6 @@ export class MetricColumns {
       return found;
     } catch (error) {
       if (!(error instanceof BrokenAnswer)) throw error;
-      this.hasFailed = true;
       return undefined;
     }
   }

@@ -141,12 +141,12 @@ class MetricReader {
   async #completed(trace: RemoteTrace, points: readonly Point[]): Promise<readonly Point[]> {
     const hasGaps = points.some(({ value }) => value === null);
     const tell = await this.#columns.of(trace, this.#most.get(trace.name) ?? 1n, hasGaps);
-    if (this.#columns.hasFailed) this.gaps.isNullUnknown = true;
     if (tell === undefined) {
       this.gaps.points += points.length;
       return points;
     }
     const filled = points.map((point) => completed(point, tell(point.step)));
+    if (filled.some(({ value }) => value === null)) this.gaps.isNullUnknown = true;
     this.gaps.points += filled.filter(({ epoch, time }) => epoch === undefined && time === undefined).length;
     return filled;
   }
