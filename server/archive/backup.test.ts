@@ -93,7 +93,7 @@ describe("which runs", () => {
       [{ runs: ["dd"] }, "no run's hash starts with 'dd'"],
       [{ runs: ["bb", "aa"] }, "several runs start with 'aa'"],
       [{ experiment: "E1" }, "there is no experiment 'E1'"],
-      [{ since: "soon" }, "'yesterday' is not a date"],
+      [{ since: "soon" }, "'soon' is not a date"],
     ] as const)
       expect(String(await failureOf(backup({ ...stack, out, ...filters })))).toContain(message);
     expect(await readdir(out).catch(() => "absent")).toBe("absent");
