@@ -93,8 +93,6 @@ export const collectionScenarios: readonly Scenario[] = [
         await view.shows('run.name == "forest"', "height");
         await view.one("svg path.Line").waitFor();
         expect(new URL(view.page.url()).pathname).toMatch(/^\/metrics\/[0-9a-f-]{36}$/);
-        // The UI throws when it leaves a page whose editor is still being loaded.
-        await view.one(".monaco-editor").waitFor();
         await view.page.goBack();
         await view.one("button:has(.icon-delete)").click();
         await view.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();

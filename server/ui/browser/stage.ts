@@ -71,6 +71,7 @@ export class Stage implements AsyncDisposable {
     const viewport = { width: 1400, height: 900 };
     const context = await this.#browser.newContext({ viewport, timezoneId: timezone, acceptDownloads: true });
     context.setDefaultTimeout(waitMs);
+    await context.addInitScript(forgiveLeftEditors);
     this.#contexts.set(timezone, context);
     return context;
   }
@@ -219,6 +220,11 @@ export class View {
     page.on("crash", () => report("the page crashed"));
   }
 }
+
+/** In the page: the loader of the UI's editor throws an object of its own when a page is left before the editor came. */
+const forgiveLeftEditors = `addEventListener("unhandledrejection", (event) => {
+  if (event.reason?.type === "cancelation") event.preventDefault();
+});`;
 
 /** Scripts, styles and lists that the UI gets from public hosts, which the tests do without. */
 const knownFaults = ["loadPyodide is not a function", "net::ERR_NAME_NOT_RESOLVED"];
