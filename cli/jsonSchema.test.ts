@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), "matyan-shapes-"));
 const hash = "0123456789abcdef0123456789abcdef";
 const exercised = new Set<string>();
 
-/** They need Kafka: server/pipeline.test.ts holds them to the schema. */
+/** They need Kafka: pipeline.test.ts holds them to the schema. */
 const withKafka = ["worker ingest", "worker control", "dlq ls", "dlq show", "dlq retry", "dlq drop"];
 
 async function run(...args: string[]): Promise<string> {

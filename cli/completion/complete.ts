@@ -1,6 +1,6 @@
 // What may stand where the cursor is. Nothing here fails: a prompt is no place for errors.
 import type { Command } from "commander";
-import { type Config, processSources, readConfig } from "../../server/config.ts";
+import { processSources, readConfig } from "../../server/config.ts";
 import { sortNames } from "../../server/listing/select.ts";
 import { openStoreOnly } from "../../server/stack.ts";
 import type { Store } from "../../server/store/index.ts";
@@ -118,8 +118,7 @@ function optionsOf(command: Command): Candidate[] {
 }
 
 async function fromStore({ typed, options, arguments: words }: Place, kind: Kind): Promise<Candidate[]> {
-  const config = readConfig(processSources({ MATYAN_DATA: options.get("--data") }));
-  const asked = withStoreSoon(config, async (store) => {
+  const asked = withStoreSoon(options.get("--data"), async (store) => {
     switch (kind) {
       case "run":
         return (await runCandidates(store, typed)).filter(({ value }) => !words.some((word) => value.startsWith(word)));
@@ -141,8 +140,13 @@ async function fromStore({ typed, options, arguments: words }: Place, kind: Kind
   return await asked.catch(() => []);
 }
 
-async function withStoreSoon(config: Config, body: (store: Store) => Promise<Candidate[]>): Promise<Candidate[]> {
+/** Fails also for settings that are wrong. */
+async function withStoreSoon(
+  data: string | undefined,
+  body: (store: Store) => Promise<Candidate[]>,
+): Promise<Candidate[]> {
   const read = async () => {
+    const config = readConfig(processSources({ MATYAN_DATA: data }));
     await using stack = await openStoreOnly(config, { missing: "fail", access: "read" });
     return await body(stack.store);
   };

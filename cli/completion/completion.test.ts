@@ -68,6 +68,8 @@ test("paths are left to the shell, and a store that is not there gives nothing a
   expect(await complete("convert", "tensorboard", "")).toEqual({ paths: "folders", values: [] });
   expect(await complete("--data", join(folder, "none"), "runs", "show", "")).toEqual({ paths: "none", values: [] });
   expect(await complete("runs", "show", "--data", join(folder, "none"), "")).toEqual({ paths: "none", values: [] });
+  const wrong = await matyan(["__complete", "runs", "show", ""], { MATYAN_DURABILITY: "nonsense" });
+  expect(wrong).toEqual({ code: 0, out: "none\n", err: "" });
 });
 
 const inShell: Readonly<Record<string, (typed: readonly string[]) => string>> = {

@@ -3,27 +3,27 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { gunzipSync } from "bun";
-import { assertDescribed } from "../cli/testingJson.ts";
 import { parseMessage } from "../formats/messages/index.ts";
-import { openFolderBlobs } from "./blobs/folder.ts";
-import type { Bus } from "./bus/index.ts";
-import { openKafkaBus } from "./bus/kafka/index.ts";
-import { testKafka, testSettings } from "./bus/kafka/testing.ts";
-import type { KafkaSettings } from "./config.ts";
-import { embeddedPaths } from "./embedded.ts";
-import { memoryStore } from "./store/testing.ts";
-import { createRunFrame, metricFrame, TestConnection } from "./testing/connection.ts";
-import { foundIn, withoutNotes } from "./testing/faults/workload.ts";
-import { pythonClient } from "./testing/pythonClients.ts";
-import { runProgram, startServed, testFolder } from "./testing/served.ts";
-import { stopTestService, testService } from "./testing/services.ts";
-import { applyMessages } from "./workers/apply.ts";
-import { readDeadLetters } from "./workers/deadLetters.ts";
-import { noBlobs } from "./workers/testing.ts";
+import { openFolderBlobs } from "../server/blobs/folder.ts";
+import type { Bus } from "../server/bus/index.ts";
+import { openKafkaBus } from "../server/bus/kafka/index.ts";
+import { testKafka, testSettings } from "../server/bus/kafka/testing.ts";
+import type { KafkaSettings } from "../server/config.ts";
+import { embeddedPaths } from "../server/embedded.ts";
+import { memoryStore } from "../server/store/testing.ts";
+import { createRunFrame, metricFrame, TestConnection } from "../server/testing/connection.ts";
+import { foundIn, withoutNotes } from "../server/testing/faults/workload.ts";
+import { pythonClient } from "../server/testing/pythonClients.ts";
+import { runProgram, startServed, testFolder } from "../server/testing/served.ts";
+import { stopTestService, testService } from "../server/testing/services.ts";
+import { applyMessages } from "../server/workers/apply.ts";
+import { readDeadLetters } from "../server/workers/deadLetters.ts";
+import { noBlobs } from "../server/workers/testing.ts";
+import { assertDescribed } from "./testingJson.ts";
 
 const address = await testKafka();
 const client = address === undefined ? undefined : await pythonClient("0.3.0");
-const main = join(import.meta.dir, "../cli/main.ts");
+const main = join(import.meta.dir, "main.ts");
 
 interface Cluster extends AsyncDisposable {
   readonly settings: KafkaSettings;
@@ -113,7 +113,7 @@ async function embeddedOf(messages: readonly string[]): Promise<Map<string, stri
 
 /** The messages as the existing services' models read and write them. */
 async function asTheExistingServices(python: string, messages: readonly string[]): Promise<unknown[]> {
-  const child = Bun.spawn([python, join(import.meta.dir, "testing/python/parse_messages.py")], {
+  const child = Bun.spawn([python, join(import.meta.dir, "../server/testing/python/parse_messages.py")], {
     stdin: new Blob([messages.join("\n")]),
     stdout: "pipe",
     stderr: "inherit",
@@ -143,7 +143,7 @@ else {
       const workers = [await stage.worker("ingest"), await stage.worker("ingest")];
       const control = await stage.worker("control");
       const { ingestion } = stage.settings.topics;
-      const script = join(import.meta.dir, "testing/python/log_session.py");
+      const script = join(import.meta.dir, "../server/testing/python/log_session.py");
       const environment = { MATYAN_BACKEND_URL: served.api, MATYAN_FRONTIER_URL: served.frontier, NO_PROXY: "*" };
       const logged = await runProgram([client.python, script, served.api, stage.data], environment);
       if (logged.code !== 0) throw new Error(logged.errors);
