@@ -20,12 +20,13 @@ export async function openTmux(
   line: string,
   { columns, rows, cwd }: { readonly columns: number; readonly rows: number; readonly cwd?: string },
 ): Promise<TmuxTerminal> {
-  // A server of its own, without the settings of whoever runs the tests.
+  // A server of its own, without the settings and the environment of whoever runs the tests: a CI job has no live screens.
+  const env = { PATH: process.env["PATH"] ?? "", LC_ALL: "C.UTF-8" };
   const socket = `matyan-test-${randomUUID()}`;
   const run = async (...args: readonly string[]): Promise<string> => {
     const child = Bun.spawn(["tmux", "-u", "-L", socket, "-f", "/dev/null", ...args], {
       ...(cwd === undefined ? {} : { cwd }),
-      env: { ...process.env, LC_ALL: "C.UTF-8" },
+      env,
       stdout: "pipe",
       stderr: "inherit",
     });

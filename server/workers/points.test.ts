@@ -73,6 +73,18 @@ test("points without a step follow the highest one, and one that comes again is 
   expect(await contentsOf(store)).toEqual(before);
 });
 
+test("an object that comes with the step that an equal one was given keeps its time, in any batching", async () => {
+  const object = (step: string, now: number) =>
+    messageOf("log_custom_object", `{"name":"notes","value":{"type":"text","data":"a"},"step":${step}}`, "run", now);
+  const messages = [create(), object("null", start + 1), object("0", start + 2)];
+  await apply(...messages);
+  expect((await points("notes")).map(({ step, time }) => [step, time])).toEqual([[0n, start + 1]]);
+  const together = await contentsOf(store);
+  await emptyStore();
+  for (const message of messages) await apply(message);
+  expect(await contentsOf(store)).toEqual(together);
+});
+
 test("log records are kept once each, whenever they come", async () => {
   const record = (text: string, time: number, now: number) =>
     messageOf(

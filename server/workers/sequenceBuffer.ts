@@ -164,11 +164,12 @@ export class SequenceBuffer {
     if (points.every((point) => point.isClientTime)) return [];
     const prefix = columnPrefix(this.#store, this.ref, "val");
     const stored = await tx.getMany(points.map(({ step }) => stepKey(prefix, step)));
-    const seen = new Map<Step, Uint8Array>();
+    // A step that was given and one that was found are the same step, in whichever form they came.
+    const seen = new Map<bigint, Uint8Array>();
     return points.map(({ step, value, isClientTime }, i) => {
       const bytes = storedBytes(value);
-      const before = seen.get(step) ?? stored[i];
-      seen.set(step, bytes);
+      const before = seen.get(BigInt(step)) ?? stored[i];
+      seen.set(BigInt(step), bytes);
       return !isClientTime && before !== undefined && Buffer.compare(before, bytes) === 0;
     });
   }
