@@ -31,15 +31,13 @@ export async function runCandidates(store: Store, typed: string): Promise<Candid
 }
 
 export async function entityCandidates(store: Store, kind: "experiment" | "tag"): Promise<Candidate[]> {
-  return await store.database.snapshot(async (tx) => {
-    const candidates: Candidate[] = [];
-    for await (const { fields } of listEntities(tx, store, kind)) {
-      const name = fields.get("name");
-      if (typeof name === "string") candidates.push({ value: name });
-      if (candidates.length >= 10 * most) break;
-    }
-    return candidates;
-  });
+  const candidates: Candidate[] = [];
+  for await (const { fields } of listEntities(store, kind)) {
+    const name = fields.get("name");
+    if (typeof name === "string") candidates.push({ value: name });
+    if (candidates.length >= 10 * most) break;
+  }
+  return candidates;
 }
 
 /** Metrics of the runs that stand in the command, else of the newest ones. */

@@ -3,14 +3,14 @@ import { realpath } from "node:fs/promises";
 import type { ArchiveWriter } from "../../formats/archive/types.ts";
 import type { Value, ValueMap } from "../../formats/value.ts";
 import { entityKinds } from "../../server/archive/archivedEntity.ts";
+import { backupEntities, backupSettings } from "../../server/archive/backupEntities.ts";
 import { backupRun } from "../../server/archive/backupRun.ts";
 import { runsToBackUp } from "../../server/archive/backupSelect.ts";
 import { parseSince } from "../../server/archive/since.ts";
 import { openEmbeddedStack } from "../../server/embedded.ts";
 import type { Stack } from "../../server/stack.ts";
 import { runExperiment, runTags } from "../../server/store/associations.ts";
-import { listEntities, readEntity } from "../../server/store/entities.ts";
-import { readProjectSettings } from "../../server/store/project.ts";
+import { readEntity } from "../../server/store/entities.ts";
 import { parseAddress } from "../client/address.ts";
 import { notGivenOf, reasonOfRun } from "./backupRemote.ts";
 import { writeEntities, writeExperiments, writeNotes } from "./backupRemoteEntities.ts";
@@ -69,27 +69,16 @@ class StoreSource implements CopySource {
 
   async writeEntities(archive: ArchiveWriter): Promise<void> {
     const { store } = this.#stack;
-    await store.database.snapshot(async (tx) => {
-      for (const kind of entityKinds) {
-        if (kind === "note") continue;
-        for await (const { id, fields } of listEntities(tx, store, kind))
-          await archive.entity(kind, withId(id, fields));
-      }
-      const settings = await readProjectSettings(tx, store);
-      if (settings.size > 0) await archive.extra("project.json", settings);
-    });
+    const kinds = entityKinds.filter((kind) => kind !== "note");
+    await backupEntities(store, archive, { kinds, signal: this.#signal });
+    await backupSettings(store, archive);
   }
 
   async writeNotes(archive: ArchiveWriter, runs: readonly string[]): Promise<void> {
-    const { store } = this.#stack;
     const copied: ReadonlySet<Value | undefined> = new Set(runs);
-    await store.database.snapshot(async (tx) => {
-      for await (const { id, fields } of listEntities(tx, store, "experiment"))
-        await archive.entity("experiment", withId(id, fields));
-      for await (const { id, fields } of listEntities(tx, store, "note"))
-        if (!fields.has("run_hash") || copied.has(fields.get("run_hash")))
-          await archive.entity("note", withId(id, fields));
-    });
+    const isWanted = (kind: string, fields: ValueMap) =>
+      kind !== "note" || !fields.has("run_hash") || copied.has(fields.get("run_hash"));
+    await backupEntities(this.#stack.store, archive, { kinds: ["experiment", "note"], isWanted, signal: this.#signal });
   }
 
   async writeRun({ archive, isWithBlobs, advance, warn }: RunReading, hash: string): Promise<RunRead> {

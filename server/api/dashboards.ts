@@ -41,13 +41,10 @@ export function dashboardRoutes(context: ApiContext): Route[] {
       summary: "All dashboards that are not deleted",
       answer: { description: "By id.", schema: schemas.list(schemas.dashboard) },
       handle: async () => {
-        const found = await database.snapshot(async (tx) => {
-          const shown: Value[] = [];
-          for await (const { id, fields } of listEntities(tx, store, "dashboard"))
-            if (!isTrue(fields.get("is_archived"))) shown.push(await show(tx, id, fields));
-          return shown;
-        });
-        return json(found);
+        const shown: Value[] = [];
+        for await (const { id, fields } of listEntities(store, "dashboard"))
+          if (!isTrue(fields.get("is_archived"))) shown.push(await database.snapshot((tx) => show(tx, id, fields)));
+        return json(shown);
       },
     },
     {

@@ -27,9 +27,9 @@ const owners = {
 } as const;
 
 /** Notes are not indexed by what they belong to: this reads all of them, one by one. */
-export async function countRunNotes(tx: ReadTransaction, store: Store, hash: string): Promise<bigint> {
+export async function countRunNotes(store: Store, hash: string): Promise<bigint> {
   let count = 0n;
-  for await (const { fields } of listEntities(tx, store, "note")) if (fields.get("run_hash") === hash) count++;
+  for await (const { fields } of listEntities(store, "note")) if (fields.get("run_hash") === hash) count++;
   return count;
 }
 
@@ -57,13 +57,9 @@ export function noteRoutes(context: ApiContext, kind: keyof typeof owners): Rout
       ...(kind === "run" ? {} : { errors: [404] }),
       handle: async (request) => {
         const owner = request.param(parameter);
-        const notes = await database.snapshot(async (tx) => {
-          if (kind === "experiment") await requireOwner(tx, owner);
-          const found: Entity[] = [];
-          for await (const note of listEntities(tx, store, "note"))
-            if (note.fields.get(field) === owner) found.push(note);
-          return found;
-        });
+        if (kind === "experiment") await database.snapshot((tx) => requireOwner(tx, owner));
+        const notes: Entity[] = [];
+        for await (const note of listEntities(store, "note")) if (note.fields.get(field) === owner) notes.push(note);
         const timeOf = ({ fields }: Entity) => timeOrNull(fields.get("created_at")) ?? 0;
         // The UI shows the first one: it has to be the same each time.
         notes.sort((a, b) => timeOf(a) - timeOf(b) || (a.id < b.id ? -1 : 1));

@@ -60,12 +60,10 @@ export function projectRoutes(context: ApiContext): Route[] {
           for await (const hashes of walkTerm(store, term)) for (const hash of hashes) if (created.has(hash)) count++;
           return BigInt(count);
         };
+        let experiments = 0n;
+        for await (const _ of listEntities(store, "experiment")) experiments++;
         const counts = {
-          num_experiments: await database.snapshot(async (tx) => {
-            let experiments = 0n;
-            for await (const _ of listEntities(tx, store, "experiment")) experiments++;
-            return experiments;
-          }),
+          num_experiments: experiments,
           num_runs: BigInt(created.size),
           num_archived_runs: await countIn(["archived", true]),
           num_active_runs: await countIn(["active", true]),

@@ -66,8 +66,6 @@ export function runInfoRoutes(context: ApiContext): Route[] {
           params.delete(artifactsName);
           if (skipSystem) params.delete(systemName);
           const props = propsJson(meta, createdAt, experiment, tags);
-          // The UI shows how many there are. Programs, of which none reads it, do not wait for the count.
-          if (isBrowser(request)) props.set("notes", await countRunNotes(tx, store, hash));
           return {
             params,
             traces: tracesJson(traces, contexts, types),
@@ -75,6 +73,8 @@ export function runInfoRoutes(context: ApiContext): Route[] {
             artifacts,
           };
         });
+        // The UI shows how many there are. Programs, of which none reads it, do not wait for the count.
+        if (isBrowser(request)) info.props.set("notes", await countRunNotes(store, hash));
         // Behind the snapshot: it should not wait for another system.
         const listed = withDetails
           ? await mapEach(artifacts, concurrentHeads, (artifact) => artifactDetails(context, hash, artifact))

@@ -1,13 +1,11 @@
 // Writes runs of the store to an archive (backup-convert.md 1 and 2).
-import type { ArchiveWriter } from "../../formats/archive/types.ts";
 import { createArchive } from "../../formats/archive/writer.ts";
 import { type Progress, silentProgress } from "../../formats/progress.ts";
 import { mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import type { BlobStore } from "../blobs/index.ts";
-import { listEntities } from "../store/entities.ts";
 import type { Store } from "../store/index.ts";
-import { readProjectSettings } from "../store/project.ts";
 import { entityKinds } from "./archivedEntity.ts";
+import { backupEntities, backupSettings } from "./backupEntities.ts";
 import { backupRun } from "./backupRun.ts";
 import { runsToBackUp } from "./backupSelect.ts";
 import { parseSince } from "./since.ts";
@@ -96,7 +94,8 @@ export async function backup(options: BackupOptions): Promise<BackupReport> {
   }
   if (filters.size > 0 && pendingDeletion.length + gone.length === hashes.length) return { ...nothing, ...report };
   progress.item("entities");
-  await writeProject(store, archive);
+  await backupEntities(store, archive, { kinds: entityKinds, signal });
+  await backupSettings(store, archive);
   const summary = await archive.finish({ filters, includeBlobs });
   return {
     path: summary.path,
@@ -109,17 +108,6 @@ export async function backup(options: BackupOptions): Promise<BackupReport> {
     warningCount,
     ...report,
   };
-}
-
-/** Entities come after the runs, so that whatever a run refers to was there when they were read. */
-async function writeProject(store: Store, archive: ArchiveWriter): Promise<void> {
-  await store.database.snapshot(async (tx) => {
-    for (const kind of entityKinds)
-      for await (const { id, fields } of listEntities(tx, store, kind))
-        await archive.entity(kind, new Map<string, Value>([["id", id], ...fields]));
-    const settings = await readProjectSettings(tx, store);
-    if (settings.size > 0) await archive.extra("project.json", settings);
-  });
 }
 
 /** As typed, for the manifest (backup-convert.md 1.5). */

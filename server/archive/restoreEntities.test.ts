@@ -135,7 +135,7 @@ test("two records of one name, which the old system could make, become one that 
   const report = await restoreInto(stack, path);
   expect(report.entities).toEqual(dry.entities);
   expect(report.entities).toMatchObject({ create: 1, map: 1 });
-  const experiments = await store.database.snapshot((tx) => Array.fromAsync(listEntities(tx, store, "experiment")));
+  const experiments = await Array.fromAsync(listEntities(store, "experiment"));
   expect(experiments.map(({ id: stored, fields }) => [stored, fields.get("run_count")])).toEqual([[id(1), 2n]]);
 });
 

@@ -205,21 +205,20 @@ export async function checkNames(
   store: Store,
   { experiment, tag }: Pick<RunSelection, "experiment" | "tag">,
 ): Promise<void> {
-  await store.database.snapshot(async (tx) => {
-    for (const [kind, name, find] of [
-      ["experiment", experiment, findExperimentByName],
-      ["tag", tag, findTagByName],
-    ] as const) {
-      if (name === undefined || (await find(tx, store, name)) !== undefined) continue;
-      const names: string[] = [];
-      for await (const entity of listEntities(tx, store, kind)) names.push(String(entity.fields.get("name") ?? ""));
-      const near = byNearness(name, names).slice(0, 8);
-      throw new MatyanError("not_found", `there is no ${kind} '${name}'`, {
-        hint:
-          near.length === 0
-            ? `The store has no ${kind}s.`
-            : `There are: ${near.join(", ")}${names.length > 8 ? ", ..." : ""}.`,
-      });
-    }
-  });
+  for (const [kind, name, find] of [
+    ["experiment", experiment, findExperimentByName],
+    ["tag", tag, findTagByName],
+  ] as const) {
+    if (name === undefined) continue;
+    if ((await store.database.snapshot((tx) => find(tx, store, name))) !== undefined) continue;
+    const names: string[] = [];
+    for await (const entity of listEntities(store, kind)) names.push(String(entity.fields.get("name") ?? ""));
+    const near = byNearness(name, names).slice(0, 8);
+    throw new MatyanError("not_found", `there is no ${kind} '${name}'`, {
+      hint:
+        near.length === 0
+          ? `The store has no ${kind}s.`
+          : `There are: ${near.join(", ")}${names.length > 8 ? ", ..." : ""}.`,
+    });
+  }
 }

@@ -6,7 +6,7 @@ import type { Value, ValueMap } from "../../formats/value.ts";
 import type { ReadTransaction, Transaction } from "../kv/index.ts";
 import type { Store } from "./index.ts";
 import { checkKey, cutText, type StoreKeys, systemKey, systemRange } from "./keys.ts";
-import { loadStored, openValues, type StagedValue, type Storable, stageValue } from "./largeValues.ts";
+import { isPointer, loadStored, openValues, type StagedValue, type Storable, stageValue } from "./largeValues.ts";
 
 export const entityKinds = ["experiment", "tag", "dashboard", "dashboard_app", "report", "note"] as const;
 export type EntityKind = (typeof entityKinds)[number];
@@ -53,23 +53,52 @@ export async function readEntity(
   return isRecord(kind, fields) ? fields : undefined;
 }
 
-/** All records of a kind by id, one in memory at a time. */
-export async function* listEntities(tx: ReadTransaction, store: StoreKeys, kind: EntityKind): AsyncGenerator<Entity> {
+/** Bytes of a page of records: far from what takes as long as a snapshot lives. A large value ends its page. */
+const pageBytes = 1_000_000;
+
+/**
+ * All records of a kind by id, a page of them in memory at a time. Each page is a snapshot of its own: a record is never of two
+ * states, one that is there all the time is given once, and the reader may take its time.
+ */
+export async function* listEntities(store: Store, kind: EntityKind): AsyncGenerator<Entity> {
+  for (let begin: Uint8Array | undefined; ; ) {
+    const page: EntityPage = await store.database.snapshot((tx) => pageOfEntities(tx, store, kind, begin));
+    yield* page.entities;
+    if (page.next === undefined) return;
+    begin = page.next;
+  }
+}
+
+interface EntityPage {
+  readonly entities: readonly Entity[];
+  /** Where the next page begins; undefined when this was the last. */
+  readonly next: Uint8Array | undefined;
+}
+
+async function pageOfEntities(
+  tx: ReadTransaction,
+  store: StoreKeys,
+  kind: EntityKind,
+  begin: Uint8Array | undefined,
+): Promise<EntityPage> {
+  const all = systemRange(store, prefixes[kind]);
   const offset = systemKey(store, prefixes[kind]).length;
-  let id: string | undefined;
-  let fields: ValueMap = new Map();
-  for await (const batch of tx.range(systemRange(store, prefixes[kind])))
-    for (const [key, bytes] of batch) {
-      const [owner, field, ...rest] = unpack(key, offset);
-      if (typeof owner !== "string" || typeof field !== "string" || rest.length > 0) continue;
-      if (owner !== id) {
-        if (id !== undefined && isRecord(kind, fields)) yield { id, fields };
-        id = owner;
-        fields = new Map();
+  const found: Entity[] = [];
+  const page = (next?: Uint8Array) => ({ entities: found.filter(({ fields }) => isRecord(kind, fields)), next });
+  let bytes = 0;
+  for await (const batch of tx.range({ begin: begin ?? all.begin, end: all.end }))
+    for (const [key, value] of batch) {
+      const [id, field, ...rest] = unpack(key, offset);
+      if (typeof id !== "string" || typeof field !== "string" || rest.length > 0) continue;
+      if (found.at(-1)?.id !== id) {
+        // The record's beginning, not this key: it may have more fields by then.
+        if (bytes >= pageBytes) return page(systemKey(store, prefixes[kind], id));
+        found.push({ id, fields: new Map() });
       }
-      fields.set(field, await loadStored(tx, { dir: store.dirs.system }, key, bytes));
+      bytes += isPointer(value) ? pageBytes : key.length + value.length;
+      found.at(-1)!.fields.set(field, await loadStored(tx, { dir: store.dirs.system }, key, value));
     }
-  if (id !== undefined && isRecord(kind, fields)) yield { id, fields };
+  return page();
 }
 
 /** A nameless experiment or tag is a ghost that the old system left by counting runs of a deleted one. */

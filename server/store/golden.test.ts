@@ -99,7 +99,7 @@ test("contexts, traces and points of all kinds read as the dump has them", async
 test("entities and associations read as the dump has them, and the lists follow the index", async () => {
   await store.database.snapshot(async (tx) => {
     for (const kind of entityKinds)
-      for await (const { id, fields } of listEntities(tx, store, kind)) {
+      for await (const { id, fields } of listEntities(store, kind)) {
         const expected = dump.filter(({ dir, key }) => dir === "system" && key[0] === `${kind}s` && key[1] === id);
         expect(fields).toEqual(new Map(expected.map(({ key, value }) => [String(key[2]), value])));
         expect(await readEntity(tx, store, kind, id)).toEqual(fields);
@@ -180,7 +180,7 @@ test("a second store written through our functions holds the same bytes, but for
 async function copyStore(from: Store, to: Store): Promise<void> {
   await from.database.snapshot(async (source) => {
     for (const kind of entityKinds)
-      for await (const { id, fields } of listEntities(source, from, kind))
+      for await (const { id, fields } of listEntities(from, kind))
         await to.database.transact((tx) => writeEntity(tx, to, kind, id, fields));
     for (const hash of hashes) {
       const meta = await readMeta(source, from, hash);
@@ -195,13 +195,13 @@ async function copyStore(from: Store, to: Store): Promise<void> {
       });
       for (const { contextId, name } of traces) await copySequence(from, to, { hash, contextId, name });
     }
-    for await (const { id } of listEntities(source, from, "experiment"))
+    for await (const { id } of listEntities(from, "experiment"))
       for await (const runs of runsOfExperiment(source, from, id))
         for (const hash of runs) {
           expect(await runExperiment(source, from, hash)).toBe(id);
           await to.database.transact((tx) => setRunExperiment(tx, to, hash, id));
         }
-    for await (const { id } of listEntities(source, from, "tag"))
+    for await (const { id } of listEntities(from, "tag"))
       for await (const runs of runsOfTag(source, from, id))
         for (const hash of runs) await to.database.transact((tx) => addRunTag(tx, to, hash, id));
   });

@@ -105,11 +105,7 @@ export async function reindexStore(
   progress.stage("counts");
   for (const kind of entityKinds) {
     if (!isNamed(kind)) continue;
-    const ids: string[] = [];
-    await store.database.snapshot(async (tx) => {
-      for await (const { id } of listEntities(tx, store, kind)) ids.push(id);
-    });
-    for (const id of ids) {
+    for await (const { id } of listEntities(store, kind)) {
       signal?.throwIfAborted();
       await recount(store, kind, id);
     }
