@@ -1,12 +1,12 @@
 // Copies runs from one place into another: a live server, an embedded store's folder, or (as the source) an archive.
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createArchive, openArchive } from "../../formats/archive/index.ts";
 import type { ArchiveReader, ArchiveWriter } from "../../formats/archive/types.ts";
 import { MatyanError } from "../../formats/error.ts";
 import { type Progress, silentProgress } from "../../formats/progress.ts";
+import { makeTempFolder } from "../../formats/tempFolder.ts";
 import type { RestoreReport, RestoreWays, RunOutcome } from "../../server/archive/restore.ts";
 import type { EntityOutcome } from "../../server/archive/restoreEntities.ts";
 import type { Config } from "../../server/config.ts";
@@ -62,7 +62,7 @@ export async function copy(options: CopyOptions): Promise<CopyReport> {
   await using target = await openTarget(options);
   if (source.place === target.place)
     throw new MatyanError("usage", `'${from}' and '${to}' are the same place`, { hint: "Name two places." });
-  const folder = await mkdtemp(join(tmpdir(), "matyan-copy-"));
+  const folder = await makeTempFolder("matyan-copy");
   try {
     return await new Copy(options, source, target, folder).run(hashes);
   } finally {

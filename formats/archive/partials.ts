@@ -11,24 +11,21 @@ import {
   rmSync,
   unlinkSync,
 } from "node:fs";
-import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { MatyanError } from "../error.ts";
+import { isAlive, processSpace } from "../tempFolder.ts";
 import { guard, hasCode, ioError } from "./fileSink.ts";
 
 const maxAttempts = 10_000;
 
-/** Process ids mean something on one machine only: folders may be shared between several. */
-const host = new Bun.CryptoHasher("sha256").update(hostname()).digest("hex").slice(0, 8);
-
 /**
- * Makes `.<name>.partial-<pid>-<host>-<n>` in `parent`, first removing what processes of this machine that are gone left
+ * Makes `.<name>.partial-<pid>-<process space>-<n>` in `parent`, first removing what processes of this machine that are gone left
  * there. `parent` is made when it does not exist.
  */
 export function makeWorkFolder(parent: string, name: string): string {
   removeStaleWork(parent);
   for (let n = 0; n < maxAttempts; n++) {
-    const path = join(parent, `.${name}.partial-${process.pid}-${host}-${n}`);
+    const path = join(parent, `.${name}.partial-${process.pid}-${processSpace}-${n}`);
     try {
       mkdirSync(path);
       return path;
@@ -76,17 +73,8 @@ function removeStaleWork(parent: string): void {
   const names = guard(parent, () => readdirSync(parent));
   for (const name of names) {
     const match = /^\..+\.partial-(\d+)-([0-9a-f]{8})-\d+$/.exec(name);
-    if (match === null || match[2] !== host || isAlive(Number(match[1]))) continue;
+    if (match === null || match[2] !== processSpace || isAlive(Number(match[1]))) continue;
     rmSync(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !hasCode(error, "ESRCH"); // EPERM: it lives, as somebody else's.
   }
 }
 

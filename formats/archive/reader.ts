@@ -1,12 +1,11 @@
 // Reads an archive of any producer (backup-convert.md 1, 6.5). Tars are unpacked to a temporary folder first.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { MatyanError, messageOf } from "../error.ts";
+import { makeTempFolder } from "../tempFolder.ts";
 import type { Value, ValueMap } from "../value.ts";
 import { readDocument, requireVersion } from "./document.ts";
 import { parseEntity } from "./entityLine.ts";
-import { guard } from "./fileSink.ts";
 import { fileSize, isPlainFolder, listFolder, readChunks } from "./folder.ts";
 import { entitiesName, manifestName, runDocuments, segmentFault, sequencesName } from "./layout.ts";
 import { readLines } from "./lines.ts";
@@ -41,8 +40,7 @@ async function unpackAndOpen(
   label: string,
   options: OpenOptions,
 ): Promise<ArchiveReader> {
-  const parent = options.tempDir ?? tmpdir();
-  const temp = guard(parent, () => mkdtempSync(join(parent, "matyan-unpacked-")));
+  const temp = await makeTempFolder("matyan-unpacked", options.tempDir);
   try {
     await unpackTar(source, temp, { label, signal: options.signal });
     return await openFolder(temp, label, options, temp);

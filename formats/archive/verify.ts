@@ -1,9 +1,8 @@
 // Checks a whole archive in one pass over its files, from a folder, a tar or a pipe, and names everything that is wrong.
-import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync, statSync } from "node:fs";
 import { MatyanError } from "../error.ts";
 import { type Progress, silentProgress } from "../progress.ts";
+import { makeTempFolder } from "../tempFolder.ts";
 import { ArchiveCheck, ScatteredRun, type VerifyResult } from "./archiveCheck.ts";
 import { type ArchiveEntry, folderEntries } from "./entries.ts";
 import { guard } from "./fileSink.ts";
@@ -90,8 +89,7 @@ async function verifyTar(
 }
 
 async function verifyUnpacked(path: string, options: VerifyOptions, progress: Progress): Promise<VerifyResult> {
-  const parent = options.tempDir ?? tmpdir();
-  const temp = guard(parent, () => mkdtempSync(join(parent, "matyan-unpacked-")));
+  const temp = await makeTempFolder("matyan-unpacked", options.tempDir);
   try {
     await unpackTar(fileBytes(path), temp, { label: path, signal: options.signal });
     progress.stage("verifying", undefined, "bytes");

@@ -1,10 +1,10 @@
 // Keeps the web UI beside the data: `<data>/ui/<version>-<hash>/`, and `<data>/ui/current.json` saying which one is served.
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MatyanError, messageOf } from "../../formats/error.ts";
+import { makeTempFolder } from "../../formats/tempFolder.ts";
 import { downloadWheel } from "./pip.ts";
 import { staticPrefix, templateName, unpackWheel } from "./wheel.ts";
 
@@ -33,7 +33,7 @@ export function uiRoot(dataDir: string): string {
  */
 export async function installUi(dataDir: string, wheel?: string, signal?: AbortSignal): Promise<InstalledUi> {
   const root = uiRoot(dataDir);
-  const downloads = wheel === undefined ? await mkdtemp(join(tmpdir(), "matyan-ui-")) : undefined;
+  const downloads = wheel === undefined ? await makeTempFolder("matyan-ui") : undefined;
   try {
     const installed = await unpackBeside(root, wheel ?? (await downloadWheel(downloads!, signal)), signal);
     const before = await readPointer(root);
@@ -78,16 +78,19 @@ async function unpackBeside(root: string, wheel: string, signal: AbortSignal | u
   const sha256 = await hashFile(wheel);
   const known = await findUnpacked(root, sha256);
   if (known !== undefined) return known;
-  const temporary = join(root, `.unpacking-${randomUUID()}`);
+  await named(root, () => mkdir(root, { recursive: true }));
+  const unpacking = await makeTempFolder(".unpacking", root);
   try {
-    await named(root, () => mkdir(temporary, { recursive: true }));
+    // What is moved is a folder that others may read.
+    const temporary = join(unpacking, "ui");
+    await mkdir(temporary);
     const { version, files, bytes } = await unpackWheel(wheel, temporary, signal);
     await writeDurably(join(temporary, noteName), JSON.stringify({ version, sha256, files, bytes }));
     const folder = join(root, `${version}-${sha256.slice(0, 12)}`);
     await named(root, () => replaceFolder(temporary, folder));
     return { folder, version, sha256, files, bytes };
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(unpacking, { recursive: true, force: true });
   }
 }
 

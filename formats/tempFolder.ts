@@ -1,0 +1,57 @@
+// Folders for temporary files that do not stay for ever: what a killed process left of them, the next one removes.
+import { readlinkSync } from "node:fs";
+import { lstat, mkdtemp, readdir, rm } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { hasCode, ioError } from "./archive/fileSink.ts";
+
+/** Where process ids mean the same, as 8 hex digits: one machine, and there one container. Folders may be shared beyond it. */
+export const processSpace = new Bun.CryptoHasher("sha256")
+  .update(`${hostname()} ${pidNamespace()}`)
+  .digest("hex")
+  .slice(0, 8);
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return ""; // Only Linux has them.
+  }
+}
+
+/** Whether a process of `processSpace` is there. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !hasCode(error, "ESRCH"); // EPERM: it lives, as somebody else's.
+  }
+}
+
+/**
+ * Makes `<prefix>-<pid>-<process space>-<random>` in `parent`, which only this user can read; the caller removes it. What gone
+ * processes of this user left under that prefix is removed first.
+ * @throws MatyanError `not_found`, `io`
+ */
+export async function makeTempFolder(prefix: string, parent: string = tmpdir()): Promise<string> {
+  try {
+    for (const name of await readdir(parent)) if (isLeft(name, prefix)) await removeOwn(join(parent, name));
+    return await mkdtemp(join(parent, `${prefix}-${process.pid}-${processSpace}-`));
+  } catch (error) {
+    throw ioError(parent, error);
+  }
+}
+
+function isLeft(name: string, prefix: string): boolean {
+  if (!name.startsWith(`${prefix}-`)) return false;
+  const [, pid, space] = /^(\d+)-([0-9a-f]{8})-\w{6}$/.exec(name.slice(prefix.length + 1)) ?? [];
+  return space === processSpace && !isAlive(Number(pid));
+}
+
+/** What can't be removed stays, as what several remove at once may do: no reason to refuse the work that is asked for. */
+async function removeOwn(path: string): Promise<void> {
+  const info = await lstat(path).catch(() => undefined);
+  if (!info?.isDirectory() || info.uid !== process.getuid?.()) return;
+  await rm(path, { recursive: true, force: true }).catch(() => undefined);
+}
