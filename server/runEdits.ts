@@ -14,15 +14,23 @@ export type RunEdit =
   | { readonly kind: "tag" | "untag"; readonly tag: string }
   | { readonly kind: "rename"; readonly name: string };
 
-/** What is wrong with an edit whatever the run. @throws MatyanError `usage`, `not_found` for a tag to take off that is not there */
+/** What is wrong with an edit whatever the run and the place. @throws MatyanError `usage`, `too_large` */
+export function checkNames(edit: RunEdit): void {
+  if (edit.kind !== "tag") return;
+  if (edit.tag.trim() === "") throw new MatyanError("usage", "a tag needs a name");
+  checkName("tag", edit.tag);
+}
+
+/** What is wrong with an edit whatever the run. @throws MatyanError as `checkNames`, `not_found` for a tag to take off that is not there */
 export async function checkEdit(store: Store, edit: RunEdit): Promise<void> {
-  if (edit.kind === "tag") {
-    if (edit.tag.trim() === "") throw new MatyanError("usage", "a tag needs a name");
-    checkName("tag", edit.tag);
-  }
+  checkNames(edit);
   if (edit.kind !== "untag") return;
   const id = await store.database.snapshot((tx) => findTagByName(tx, store, edit.tag));
-  if (id === undefined) throw new MatyanError("not_found", `there is no tag '${edit.tag}'`);
+  if (id === undefined) throw missingTag(edit.tag);
+}
+
+export function missingTag(name: string): MatyanError {
+  return new MatyanError("not_found", `there is no tag '${name}'`);
 }
 
 /**

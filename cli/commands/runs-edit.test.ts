@@ -1,5 +1,5 @@
-// Changes of runs by command, on the folder of a server that is up: what the server says of them afterwards.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+// Changes of runs by command, on the folder of a server that is up and through its API: what the server says of them afterwards.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +30,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const places = [
+  ["in the store", () => []],
+  ["by the server", () => ["--url", server.address]],
+] as const;
+
 async function matyan(...args: string[]) {
   const ended = await runMatyan(["runs", ...args], { cwd: folder, env: { MATYAN_DATA: server.dataDir } });
   const lines = ended.out.split("\n").filter((line) => line !== "");
@@ -42,42 +47,46 @@ async function propsOf(hash: string): Promise<Record<string, unknown> | undefine
   return ((await response.json()) as { props: Record<string, unknown> }).props;
 }
 
-test("runs are archived and shown again, by hash and by query, and a second time nothing changes", async () => {
-  const first = await matyan("archive", "aaa1", "bbb3", "--yes", "--json");
-  expect(first.json().at(-1)).toEqual({
-    ...{ type: "summary", action: "archive", runs: 2, changed: 2, failed: 0, dry_run: false },
+describe.each(places)("%s", (_, at) => {
+  const edit = (...args: string[]) => matyan(...args, ...at());
+
+  test("runs are archived and shown again, by hash and by query, and a second time nothing changes", async () => {
+    const first = await edit("archive", "aaa1", "bbb3", "--yes", "--json");
+    expect(first.json().at(-1)).toEqual({
+      ...{ type: "summary", action: "archive", runs: 2, changed: 2, failed: 0, dry_run: false },
+    });
+    expect((await propsOf(hashes[0]!))?.["archived"]).toBe(true);
+    expect((await propsOf(hashes[1]!))?.["archived"]).toBe(false);
+    expect((await edit("archive", "aaa1", "--yes")).out).toContain("0 runs changed, 1 as it was");
+    const back = await edit("unarchive", "--query", "run.archived and run.hparams.lr < 0.02", "--yes", "--json");
+    expect(back.json().map(({ run }) => run)).toEqual([hashes[0], undefined]);
+    expect((await propsOf(hashes[0]!))?.["archived"]).toBe(false);
+    expect((await propsOf(hashes[2]!))?.["archived"]).toBe(true);
   });
-  expect((await propsOf(hashes[0]!))?.["archived"]).toBe(true);
-  expect((await propsOf(hashes[1]!))?.["archived"]).toBe(false);
-  expect((await matyan("archive", "aaa1", "--yes")).out).toContain("0 runs changed, 1 as it was");
-  const back = await matyan("unarchive", "--query", "run.archived and run.hparams.lr < 0.02", "--yes", "--json");
-  expect(back.json().map(({ run }) => run)).toEqual([hashes[0], undefined]);
-  expect((await propsOf(hashes[0]!))?.["archived"]).toBe(false);
-  expect((await propsOf(hashes[2]!))?.["archived"]).toBe(true);
-});
 
-test("a run is renamed, tagged, untagged and finished", async () => {
-  expect((await matyan("rename", "the first", "aaa1", "--yes")).code).toBe(0);
-  expect((await matyan("tag", "best", "aaa1", "aaa2", "--yes")).out).toContain("2 runs changed");
-  expect((await matyan("untag", "best", "aaa2", "--yes")).out).toContain("1 run changed");
-  expect((await matyan("finish", "--query", "run.active", "--yes")).out).toContain("1 run changed");
-  expect(await propsOf(hashes[0]!)).toMatchObject({ name: "the first", tags: [{ name: "best" }] });
-  expect((await propsOf(hashes[1]!))?.["tags"]).toEqual([]);
-  expect((await propsOf(hashes[2]!))?.["end_time"]).toBeNumber();
-});
+  test("a run is renamed, tagged, untagged and finished", async () => {
+    expect((await edit("rename", "the first", "aaa1", "--yes")).code).toBe(0);
+    expect((await edit("tag", "best", "aaa1", "aaa2", "--yes")).out).toContain("2 runs changed");
+    expect((await edit("untag", "best", "aaa2", "--yes")).out).toContain("1 run changed");
+    expect((await edit("finish", "--query", "run.active", "--yes")).out).toContain("1 run changed");
+    expect(await propsOf(hashes[0]!)).toMatchObject({ name: "the first", tags: [{ name: "best" }] });
+    expect((await propsOf(hashes[1]!))?.["tags"]).toEqual([]);
+    expect((await propsOf(hashes[2]!))?.["end_time"]).toBeNumber();
+  });
 
-test("a deleted run is gone with what is logged to it later; a dry run only shows it", async () => {
-  const dry = await matyan("delete", "aaa1", "--dry-run");
-  expect(dry.out).toContain("Would delete 1 run with all data and files. Nothing was changed.");
-  expect(dry.out).toContain("aaa1");
-  expect(await propsOf(hashes[0]!)).toBeDefined();
-  expect((await matyan("delete", "aaa1", "--yes")).code).toBe(0);
-  expect(await propsOf(hashes[0]!)).toBeUndefined();
-  const late = await Run.open({ repo: server.address, hash: hashes[0]! });
-  await late.track(1, { name: "loss" });
-  await late.close();
-  expect(await propsOf(hashes[0]!)).toBeUndefined();
-  expect((await matyan("ls", "--json")).json().map(({ hash }) => hash)).not.toContain(hashes[0]);
+  test("a deleted run is gone with what is logged to it later; a dry run only shows it", async () => {
+    const dry = await edit("delete", "aaa1", "--dry-run");
+    expect(dry.out).toContain("Would delete 1 run with all data and files. Nothing was changed.");
+    expect(dry.out).toContain("aaa1");
+    expect(await propsOf(hashes[0]!)).toBeDefined();
+    expect((await edit("delete", "aaa1", "--yes")).code).toBe(0);
+    expect(await propsOf(hashes[0]!)).toBeUndefined();
+    const late = await Run.open({ repo: server.address, hash: hashes[0]! });
+    await late.track(1, { name: "loss" });
+    await late.close();
+    expect(await propsOf(hashes[0]!)).toBeUndefined();
+    expect((await matyan("ls", "--json")).json().map(({ hash }) => hash)).not.toContain(hashes[0]);
+  });
 });
 
 test("a run that cannot be changed is told with the reason, the others are changed, and the command fails", async () => {
@@ -117,13 +126,24 @@ test("without a terminal nothing is done unless --yes is given", async () => {
 test.each([
   [["archive", "--yes"], "no run is named", 2],
   [["archive", "aaa1", "--query", "True", "--yes"], "named twice", 2],
-  [["archive", "aaa", "--yes"], "aaa1", 1],
-  [["delete", "ccc", "aaa1", "--yes"], "ccc", 1],
-  [["untag", "nope", "aaa1", "--yes"], "there is no tag 'nope'", 1],
   [["tag", "", "aaa1", "--yes"], "name", 2],
 ])("%j is refused, and nothing is changed", async (args, words, code) => {
   const refused = await matyan(...args);
   expect(refused.err).toContain(words);
   expect(refused.code).toBe(code);
   expect((await propsOf(hashes[0]!))?.["archived"]).toBe(false);
+});
+
+describe.each(places)("%s", (_, at) => {
+  test.each([
+    [["archive", "aaa1", "aaa"], `several runs start with 'aaa': ${hashes[0]}, ${hashes[1]}`, 1],
+    [["delete", "aaa1", "bba3"], `Did you mean ${hashes[2]}?`, 1],
+    [["untag", "nope", "aaa1"], "there is no tag 'nope'", 1],
+    [["archive", "--query", "run.name =="], "the query is wrong", 2],
+  ])("%j is refused, and nothing is changed", async (args, words, code) => {
+    const refused = await matyan(...args, "--yes", ...at());
+    expect(refused.err).toContain(words);
+    expect(refused.code).toBe(code);
+    expect((await propsOf(hashes[0]!))?.["archived"]).toBe(false);
+  });
 });

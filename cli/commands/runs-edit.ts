@@ -1,23 +1,19 @@
 // `matyan runs archive|unarchive|finish|delete|tag|untag|rename`: changes of runs, looked at before they are made.
 import type { Command } from "commander";
 import { MatyanError, messageOf } from "../../formats/error.ts";
-import { findRun } from "../../server/listing/findRun.ts";
-import { selectRuns } from "../../server/listing/select.ts";
-import { type RunSummary, readSummary } from "../../server/listing/summary.ts";
-import { checkEdit, editRun, type RunEdit } from "../../server/runEdits.ts";
-import { openStack, type Stack } from "../../server/stack.ts";
-import type { Store } from "../../server/store/index.ts";
+import type { RunEdit } from "../../server/runEdits.ts";
+import { type EditPlace, openEditPlace } from "../edit/editPlace.ts";
 import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
 import { confirm } from "../ui/confirm.ts";
 import { counted } from "../ui/numbers.ts";
-import { prepareTyped } from "../ui/queryText.ts";
-import { listRuns, storeSource } from "../ui/runListing.ts";
+import { listRuns } from "../ui/runListing.ts";
 import { safeText } from "../ui/text.ts";
 
 interface Options {
   readonly query?: string;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
+  readonly url?: string;
 }
 
 /** Runs of the table before the question. */
@@ -50,7 +46,8 @@ function simple(kind: "archive" | "unarchive" | "finish" | "delete", description
 
 /** An edit with a name before the runs. */
 function named(kind: "tag" | "untag" | "rename", what: "tag" | "name", description: string, example: string): Define {
-  const editOf = (name: string): RunEdit => (kind === "rename" ? { kind, name } : { kind, tag: name });
+  const editOf = (name: string): RunEdit =>
+    kind === "rename" ? { kind, name } : { kind, tag: kind === "tag" ? name.trim() : name };
   return (command) =>
     choosing(command.description(description).argument(`<${what}>`, `the ${what}`), `${kind} ${example}`).action(
       execute<[string, string[]], Options>((context, options, name, hashes) =>
@@ -65,6 +62,7 @@ function choosing(command: Command, typed: string): Command {
     .option("--query <expr>", "the runs for which this is true (see `matyan query`)")
     .option("-y, --yes", "go on without a question")
     .option("--dry-run", "only show which runs these are")
+    .option("--url <api>", "edit the runs of the server at this address instead of those of the store")
     .addHelpText(
       "after",
       examples(`matyan runs ${typed} 3f9c1a20`, `matyan runs ${typed} --query 'run.duration < 60' --dry-run`),
@@ -86,26 +84,20 @@ async function editRuns(context: Context, options: Options, edit: RunEdit, typed
       },
     );
   const access = options.dryRun ? "read" : "write";
-  await using stack = await openStack(config, { missing: "fail", access });
-  const { store } = stack;
-  await checkEdit(store, edit);
-  const chosen = await choose(store, typed, options.query, signal);
+  await using place = await openEditPlace({ url: options.url, config, access, signal });
+  await place.check(edit);
+  const chosen = await choose(place, typed, options.query, signal);
+  const summary = (told: object) =>
+    out.record({ type: "summary", action: edit.kind, runs: chosen.length, ...told, dry_run: options.dryRun ?? false });
   if (chosen.length === 0) {
     out.info("No runs match.");
-    out.record({
-      type: "summary",
-      action: edit.kind,
-      runs: 0,
-      changed: 0,
-      failed: 0,
-      dry_run: options.dryRun ?? false,
-    });
+    summary({ changed: 0, failed: 0 });
     return exitCodes.done;
   }
-  if (!options.yes || options.dryRun) await preview(context, store, chosen);
+  if (!options.yes || options.dryRun) await preview(context, place, chosen);
   if (options.dryRun) {
     for (const run of chosen) out.record({ type: "run", run, action: edit.kind, changed: false });
-    out.record({ type: "summary", action: edit.kind, runs: chosen.length, changed: 0, failed: 0, dry_run: true });
+    summary({ changed: 0, failed: 0 });
     out.info(`Would ${sentence(edit, chosen.length)}. Nothing was changed.`);
     return exitCodes.done;
   }
@@ -114,68 +106,74 @@ async function editRuns(context: Context, options: Options, edit: RunEdit, typed
     return exitCodes.done;
   }
   progress.stage(edit.kind, chosen.length);
-  const { changed, failed } = await editAll(context, stack, edit, chosen);
-  out.record({ type: "summary", action: edit.kind, runs: chosen.length, changed, failed, dry_run: false });
-  const same = chosen.length - changed - failed;
-  out.info(
-    `${counted(changed, "run")} changed${same === 0 ? "" : `, ${same} as it was`}${failed === 0 ? "" : `, ${failed} failed`}.`,
-  );
-  return failed === 0 ? exitCodes.done : exitCodes.failed;
+  const done = { changed: 0, same: 0, failed: 0, pending: 0 };
+  try {
+    await editAll(context, place, edit, chosen, done);
+  } finally {
+    // Also when it was stopped: what was changed stays changed.
+    const { changed, same, failed, pending } = done;
+    const left = chosen.length - changed - same - failed;
+    summary({ changed, failed });
+    out.info(
+      `${[
+        `${counted(changed, "run")} changed`,
+        ...(same === 0 ? [] : [`${same} as it was`]),
+        ...(failed === 0 ? [] : [`${failed} failed`]),
+        ...(left === 0 ? [] : [`${left} not tried`]),
+      ].join(", ")}.`,
+    );
+    if (pending > 0) out.info(`The server has yet to remove ${counted(pending, "run")} that it was asked to delete.`);
+  }
+  return done.failed === 0 ? exitCodes.done : exitCodes.failed;
 }
 
 async function editAll(
   { out, signal, progress }: Context,
-  stack: Stack,
+  place: EditPlace,
   edit: RunEdit,
   chosen: readonly string[],
-): Promise<{ changed: number; failed: number }> {
-  let changed = 0;
-  let failed = 0;
-  for (const hash of chosen) {
+  done: Record<"changed" | "same" | "failed" | "pending", number>,
+): Promise<void> {
+  for (const run of chosen) {
     signal.throwIfAborted();
-    try {
-      const isChanged = await editRun(stack, hash, edit, Date.now() / 1_000);
-      if (isChanged) changed++;
-      out.record({ type: "run", run: hash, action: edit.kind, changed: isChanged });
-    } catch (error) {
-      if (!(error instanceof MatyanError)) throw error;
-      failed++;
-      out.record({ type: "run", run: hash, action: edit.kind, changed: false, error: error.message });
-      if (!out.json) out.warn(`run ${hash}: ${messageOf(error)}`);
-    }
+    const { changed, pending = false, error, isLast = false } = await place.edit(run, edit);
+    done[error !== undefined ? "failed" : changed ? "changed" : "same"]++;
+    if (pending) done.pending++;
+    out.record({
+      ...{ type: "run", run, action: edit.kind, changed },
+      ...(pending ? { pending } : {}),
+      ...(error === undefined ? {} : { error: error.message }),
+    });
+    if (isLast) throw error;
+    if (error !== undefined && !out.json) out.warn(`run ${run}: ${messageOf(error)}`);
     progress.advance(1);
   }
-  return { changed, failed };
 }
 
 /** The whole hashes, each once. @throws MatyanError for a hash that names none or several runs, before anything is changed */
 async function choose(
-  store: Store,
+  place: EditPlace,
   typed: readonly string[],
   query: string | undefined,
   signal: AbortSignal,
 ): Promise<string[]> {
+  if (query === undefined) return [...new Set(await place.find(typed))];
   const chosen = new Set<string>();
-  for (const prefix of typed) chosen.add(await findRun(store, prefix));
-  if (query === undefined) return [...chosen];
-  for await (const hashes of selectRuns(store, { query: prepareTyped(query, "run"), sort: [] }, signal))
-    for (const hash of hashes) {
-      chosen.add(hash);
-      if (chosen.size > mostRuns)
-        throw new MatyanError("too_large", `the query chooses more than ${mostRuns} runs`, {
-          hint: "Choose fewer at a time, by their time of creation for example.",
-        });
-    }
+  for await (const hashes of place.select(query)) {
+    signal.throwIfAborted();
+    for (const hash of hashes) chosen.add(hash);
+    if (chosen.size > mostRuns)
+      throw new MatyanError("too_large", `the query chooses more than ${mostRuns} runs`, {
+        hint: "Choose fewer at a time, by their time of creation for example.",
+      });
+  }
   return [...chosen];
 }
 
-async function preview({ out }: Context, store: Store, chosen: readonly string[]): Promise<void> {
+async function preview({ out }: Context, place: EditPlace, chosen: readonly string[]): Promise<void> {
   if (out.json || out.quiet) return;
-  const summaries = await store.database.snapshot((tx) =>
-    Promise.all(chosen.slice(0, previewed).map((hash) => readSummary(tx, store, hash, {}))),
-  );
-  const runs = summaries.filter((run): run is RunSummary => run !== undefined);
-  await listRuns(out, one(runs), { format: "table", columns: undefined, limit: undefined }, storeSource(store));
+  const runs = await place.summaries(chosen.slice(0, previewed));
+  await listRuns(out, one(runs), { format: "table", columns: undefined, limit: undefined }, place.source);
   if (chosen.length > previewed) out.line(`... and ${counted(chosen.length - previewed, "more run")}`);
 }
 

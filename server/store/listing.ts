@@ -167,13 +167,21 @@ export async function runsByPrefix(store: Store, prefix: string, limit: number):
  * @throws MatyanError `not_found`; `conflict` naming candidates when several runs match; `usage` for an empty prefix.
  */
 export async function resolveHash(store: Store, prefix: string): Promise<string> {
+  return theRunOf(prefix, prefix === "" ? [] : await runsByPrefix(store, prefix, candidateLimit));
+}
+
+/**
+ * The one that was meant among runs whose hashes start with `prefix`, in byte order; after the first few no more are looked at.
+ * @throws MatyanError as `resolveHash`
+ */
+export function theRunOf(
+  prefix: string,
+  candidates: readonly string[],
+  hint = "`matyan runs ls` lists the runs.",
+): string {
   if (prefix === "") throw new MatyanError("usage", "an empty run hash names no run");
-  const candidates = await runsByPrefix(store, prefix, candidateLimit);
   const [first] = candidates;
-  if (first === undefined)
-    throw new MatyanError("not_found", `no run's hash starts with '${prefix}'`, {
-      hint: "`matyan runs ls` lists the runs.",
-    });
+  if (first === undefined) throw new MatyanError("not_found", `no run's hash starts with '${prefix}'`, { hint });
   if (first === prefix || candidates.length === 1) return first;
   const shown = candidates.slice(0, candidateLimit - 1).join(", ");
   const more = candidates.length >= candidateLimit ? ", ..." : "";

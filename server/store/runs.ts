@@ -234,4 +234,4 @@ export {
   resumeRequests,
   type Tombstone,
 } from "./deletion.ts";
-export { listRuns, type RunFilter, resolveHash, runsByPrefix, scanRunHashes } from "./listing.ts";
+export { listRuns, type RunFilter, resolveHash, runsByPrefix, scanRunHashes, theRunOf } from "./listing.ts";

@@ -91,7 +91,7 @@ async function* foundMetrics(
 }
 
 /** A server does not tell which beginnings of hashes are unique: they are shown whole. */
-function remoteSource(http: Http, signal: AbortSignal): RunSource {
+export function remoteSource(http: Http, signal: AbortSignal): RunSource {
   return {
     readSparks: async ({ hash }, metrics) =>
       (await sampleMetrics(http, hash, metrics, sparkCells, signal)).map(({ values }) => values),
@@ -99,13 +99,18 @@ function remoteSource(http: Http, signal: AbortSignal): RunSource {
   };
 }
 
-/** A server's complaint about the query, shown in the query. */
+/** Shows a complaint about the query in the query. */
 async function explained<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof ServerRefusal && error.position !== undefined)
-      throw refusedByServer(error.message, error.position);
-    throw error;
+    throw shownInQuery(error);
   }
+}
+
+/** A server's complaint about the query, shown in the query; any other error as it is. */
+export function shownInQuery(error: unknown): unknown {
+  return error instanceof ServerRefusal && error.position !== undefined
+    ? refusedByServer(error.message, error.position)
+    : error;
 }
