@@ -144,3 +144,15 @@ test("a disk that takes no more fails the transaction, keeps what was committed 
   await database.transact(async (tx) => tx.set(bytes("later"), bytes("ok")));
   await database.close();
 });
+
+test("a store on a full disk that can't even be opened says that the disk is full", async () => {
+  await (await openEmbedded({ path: join(folder, "full2.db"), durability: "full" })).close();
+  const script = `import { openEmbedded } from ${JSON.stringify(join(import.meta.dir, "embedded.ts"))};
+    await openEmbedded({ path: ${JSON.stringify(join(folder, "full2.db"))}, durability: "full" })
+      .catch((error) => console.log(error.message));`;
+  const child = Bun.spawn(["sh", "-c", `trap '' XFSZ; ulimit -f 8; exec "$0" -e "$1"`, process.execPath, script], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  expect(await new Response(child.stdout).text()).toContain("cannot grow: the disk is full");
+});

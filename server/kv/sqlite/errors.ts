@@ -28,10 +28,14 @@ const byPrimaryCode: ReadonlyMap<number, readonly [code: ErrorCode, what: string
   ],
 ]);
 
+/** SQLITE_IOERR_SHMSIZE: the file that processes share could not be made, for which a full disk has no room. */
+const noRoomToShare = 4874;
+const full = 13;
+
 /** SQLite's error as a MatyanError that names the file; anything else as it was. */
 export function explain(error: unknown, path: string): unknown {
   if (!(error instanceof SQLiteError)) return error;
-  const known = byPrimaryCode.get(error.errno & 0xff);
+  const known = byPrimaryCode.get(error.errno === noRoomToShare ? full : error.errno & 0xff);
   if (known !== undefined) {
     const [code, what, hint] = known;
     return new MatyanError(code, `store '${path}' ${what} (${error.message})`, { hint, cause: error });
