@@ -37,6 +37,15 @@ test("a command may choose its exit code, and listeners are gone behind it", asy
   expect(process.listenerCount("SIGINT")).toBe(before);
 });
 
+test("of two failures the first is told, not that of letting go of things behind it", async () => {
+  const action = execute<[], object>(async () => {
+    await using _lock = { [Symbol.asyncDispose]: () => Promise.reject(new Error("second")) };
+    throw new MatyanError("interrupted", "first");
+  });
+  await action({ json: true, quiet: true }, undefined);
+  expect(process.exitCode).toBe(130);
+});
+
 test("errors map to exit codes: usage 2, known and unknown ones 1, a reader that went away 0", () => {
   const out = createOutput({ json: true }, settings);
   const error = spyOn(out, "error").mockImplementation(() => undefined);

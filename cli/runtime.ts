@@ -72,8 +72,9 @@ export function execute<A extends unknown[], O extends object>(
       await progress.stop();
       out.flush();
       process.exitCode = code ?? exitCodes.done;
-    } catch (error) {
+    } catch (thrown) {
       await progress.stop();
+      const error = firstFailure(thrown);
       // Bun and Node throw their own error from an aborted call; what happened is that the user stopped us.
       const shown = abort.signal.aborted && isAbort(error) ? abort.signal.reason : error;
       process.exitCode = reportError(shown, out, options.debug ?? false);
@@ -101,6 +102,11 @@ export function reportError(error: unknown, out: Output, debug: boolean): number
   if (!known) return exitCodes.failed;
   if (error.code === "usage") return exitCodes.usage;
   return error.code === "interrupted" ? exitCodes.interrupted : exitCodes.failed;
+}
+
+/** What failed first: where letting go of what was in use failed too (`await using`), that comes of it, or tells less. */
+function firstFailure(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstFailure(error.suppressed) : error;
 }
 
 function isAbort(error: unknown): boolean {

@@ -1,33 +1,9 @@
 // Folders for temporary files that do not stay for ever: what a killed process left of them, the next one removes.
-import { readlinkSync } from "node:fs";
 import { lstat, mkdtemp, readdir, rm } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hasCode, ioError } from "./archive/fileSink.ts";
-
-/** Where process ids mean the same, as 8 hex digits: one machine, and there one container. Folders may be shared beyond it. */
-export const processSpace = new Bun.CryptoHasher("sha256")
-  .update(`${hostname()} ${pidNamespace()}`)
-  .digest("hex")
-  .slice(0, 8);
-
-function pidNamespace(): string {
-  try {
-    return readlinkSync("/proc/self/ns/pid");
-  } catch {
-    return ""; // Only Linux has them.
-  }
-}
-
-/** Whether a process of `processSpace` is there. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !hasCode(error, "ESRCH"); // EPERM: it lives, as somebody else's.
-  }
-}
+import { ioError } from "./archive/fileSink.ts";
+import { isAlive, processSpace } from "./processSpace.ts";
 
 /**
  * Makes `<prefix>-<pid>-<process space>-<random>` in `parent`, which only this user can read; the caller removes it. What gone

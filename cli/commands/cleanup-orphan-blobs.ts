@@ -57,7 +57,8 @@ export const define: Define = (command) => {
         const verb = dryRun ? "Would delete" : "Done. Deleted";
         out.info(`${verb} ${counted(deleted, "blob")} (${shortBytes(bytes)}) across ${counted(runs, "run")}.`);
         if (foreign > 0) out.info(`${counted(foreign, "file")} of no run left alone.`);
-        if (more) out.info("The limit was reached: the next time goes on behind it.");
+        if (more)
+          out.info(`The limit was reached: ${dryRun ? "there may be more" : "the next call goes on behind it"}.`);
         return failed > 0 ? exitCodes.failed : exitCodes.done;
       }),
     );

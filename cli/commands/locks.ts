@@ -1,6 +1,6 @@
 // `matyan locks ls|release`: who runs a maintenance job, and taking a lock from one that is gone.
 import { MatyanError } from "../../formats/error.ts";
-import { listLocks, releaseLock } from "../../server/jobs/jobLock.ts";
+import { isGone, listLocks, ownerText, releaseLock } from "../../server/jobs/jobLock.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { openStoreOnly } from "../../server/stack.ts";
 import type { LockOwner } from "../../server/store/locks.ts";
@@ -26,12 +26,16 @@ export const defineList: Define = (command) => {
             expires_at: expiresAt ?? null,
             owner: owner === undefined ? null : ownerOf(owner),
           });
-          const by =
-            owner === undefined ? "a process that did not say who" : `process ${owner.pid} on ${safeText(owner.host)}`;
-          const since = owner === undefined ? "" : `, since ${shortDuration(now - owner.since)}`;
+          const by = owner === undefined ? "a process that did not say who" : safeText(ownerText(owner));
+          const how =
+            owner === undefined
+              ? ""
+              : isGone(owner)
+                ? ", which is not there any more"
+                : ` for ${shortDuration(now - owner.since)}`;
           out.line(
             isHeld && expiresAt !== undefined
-              ? `${safeText(name)}: held by ${by}${since}; expires in ${shortDuration(expiresAt - now)}`
+              ? `${safeText(name)}: held by ${by}${how}; expires in ${shortDuration(expiresAt - now)}`
               : `${safeText(name)}: free`,
           );
         }

@@ -63,7 +63,10 @@ export const define: Define = (command) => {
           ...{ type: "summary", runs, drifted, leftovers, changes, ghosts, purged, check },
           resumed_after: resumedAfter ?? null,
         });
-        if (resumedAfter !== undefined) out.info(`Went on behind ${safeText(resumedAfter)}.`);
+        if (resumedAfter !== undefined)
+          out.info(
+            `Went on behind ${safeText(resumedAfter)}, where it had been stopped; the next call begins at the front.`,
+          );
         if (!check) {
           out.info(`Indexed ${counted(runs, "run")}: ${counted(changes, "entry", "entries")} put right.`);
           if (ghosts > 0) out.info(`${counted(ghosts, "ghost run")}, ${purged} cleaned up.`);

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { MatyanError } from "../error.ts";
-import { isAlive, processSpace } from "../tempFolder.ts";
+import { isAlive, processSpace } from "../processSpace.ts";
 import { guard, hasCode, ioError } from "./fileSink.ts";
 
 const maxAttempts = 10_000;

@@ -1,7 +1,7 @@
 // What doctor looks at in the store: whether it opens, its indexes, deletions that wait, and locks of jobs.
 import { MatyanError } from "../../formats/error.ts";
 import type { Config } from "../config.ts";
-import { listLocks } from "../jobs/jobLock.ts";
+import { isGone, listLocks, ownerText } from "../jobs/jobLock.ts";
 import { type OpenStore, openStoreOnly } from "../stack.ts";
 import { scanRunHashes } from "../store/listing.ts";
 import { listOutbox } from "../store/outbox.ts";
@@ -95,9 +95,9 @@ async function deletions({ store }: OpenStore, now: number): Promise<Finding[]> 
 async function jobLocks({ store }: OpenStore, now: number): Promise<Finding[]> {
   const held = (await listLocks(store, now)).filter(({ isHeld }) => isHeld);
   if (held.length === 0) return [ok("none held")];
-  return held.map(({ name, owner }) =>
-    ok(
-      `${name} is held by ${owner === undefined ? "a process that did not say who" : `process ${owner.pid} on ${owner.host}`}`,
-    ),
-  );
+  return held.map(({ name, owner }) => {
+    const said = `${name} is held by ${owner === undefined ? "a process that did not say who" : ownerText(owner)}`;
+    if (owner === undefined || !isGone(owner)) return ok(said);
+    return warning(`${said}, which is not there any more`, `To run that job now: matyan locks release ${name}`);
+  });
 }

@@ -2,7 +2,9 @@ import { expect, test } from "bun:test";
 import { hostname } from "node:os";
 import { MatyanError } from "../../formats/error.ts";
 import { decodeValue, encodeValue } from "../../formats/msgpack.ts";
+import { processSpace } from "../../formats/processSpace.ts";
 import { systemKey } from "../store/keys.ts";
+import { writeLock } from "../store/locks.ts";
 import { createRun, readMeta } from "../store/runs.ts";
 import { failureOf, memoryStore } from "../store/testing.ts";
 import { JobLock, listLocks, releaseLock } from "./jobLock.ts";
@@ -38,6 +40,21 @@ test("of two jobs that race for a lock at the same moment, one gets it, and the 
   await won[0]!.value[Symbol.asyncDispose]();
   await using again = await take(store);
   expect(again.name).toBe(name);
+});
+
+test("who finds the lock of a process that is not there any more is told so", async () => {
+  clock = new TestClock(1_000);
+  const store = await memoryStore();
+  const child = Bun.spawn(["true"]);
+  await child.exited;
+  const owner = { host: "h", pid: child.pid, space: processSpace, since: 900, token: "t" };
+  const hintWhen = async (space: string) => {
+    await store.database.transact(async (tx) => writeLock(tx, store, name, 1_060, { ...owner, space }));
+    return ((await failureOf(take(store))) as MatyanError).hint;
+  };
+  expect(await hintWhen(processSpace)).toStartWith("That process is not there any more. Its lock expires in 60 s;");
+  // Of another machine's processes nothing is known.
+  expect(await hintWhen("elsewhere")).toStartWith("It expires in 60 s unless it is renewed.");
 });
 
 test("a paused holder that wakes after its time writes nothing more, and does not release its successor's lock", async () => {

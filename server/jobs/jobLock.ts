@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { MatyanError } from "../../formats/error.ts";
+import { isAlive, processSpace } from "../../formats/processSpace.ts";
 import type { ReadTransaction } from "../kv/index.ts";
 import type { Store } from "../store/index.ts";
 import { clearLock, type LockOwner, lockNames, readLock, type StoredLock, writeLock } from "../store/locks.ts";
@@ -43,7 +44,7 @@ export class JobLock implements AsyncDisposable {
   /** Takes the lock. @throws MatyanError `busy` while another holds it */
   static async acquire(store: Store, name: JobName, options: JobLockOptions): Promise<JobLock> {
     const now = options.now();
-    const owner = { host: hostname(), pid: process.pid, since: now, token: randomUUID() };
+    const owner = { host: hostname(), pid: process.pid, space: processSpace, since: now, token: randomUUID() };
     await store.database.transact(async (tx) => {
       const held = await readLock(tx, store, name);
       if (held !== undefined && held.expiresAt > now) throw busyError(name, held, now);
@@ -92,9 +93,13 @@ export class JobLock implements AsyncDisposable {
   async #check(tx: ReadTransaction): Promise<StoredLock> {
     const stored = await readLock(tx, this.#bare, this.name);
     if (this.#isOurs(stored)) return stored;
-    this.#lost ??= new MatyanError("conflict", `the lock '${this.name}' was lost to another process`, {
-      hint: "This job stops before its next write. Run it again when the other one is done: it goes on.",
-    });
+    this.#lost ??= new MatyanError(
+      "conflict",
+      `the lock '${this.name}' was lost: another process took it, or it was released`,
+      {
+        hint: "This job stopped before its next write. Run it again when the other one is done: it goes on.",
+      },
+    );
     throw this.#lost;
   }
 
@@ -135,8 +140,21 @@ export function releaseLock(store: Store, name: string): Promise<boolean> {
 }
 
 function busyError(name: string, { expiresAt, owner }: StoredLock, now: number): MatyanError {
-  const who = owner === undefined ? "another process" : `process ${owner.pid} on ${owner.host}`;
+  const who = owner === undefined ? "another process" : ownerText(owner);
+  const expires = `expires in ${Math.ceil(expiresAt - now)} s`;
   return new MatyanError("busy", `${who} holds the lock '${name}'`, {
-    hint: `It expires in ${Math.ceil(expiresAt - now)} s unless it is renewed. If nothing runs: matyan locks release ${name}`,
+    hint:
+      owner !== undefined && isGone(owner)
+        ? `That process is not there any more. Its lock ${expires}; to go on now: matyan locks release ${name}`
+        : `It ${expires} unless it is renewed. If nothing runs: matyan locks release ${name}`,
   });
+}
+
+export function ownerText({ pid, host }: LockOwner): string {
+  return `process ${pid} on ${host}`;
+}
+
+/** Whether the holder is known to have ended without giving its lock back. Of another machine's nothing is known. */
+export function isGone({ pid, space }: LockOwner): boolean {
+  return space === processSpace && !isAlive(pid);
 }

@@ -80,16 +80,14 @@ export async function cleanupOrphanBlobs(
     const orphans = all.slice(0, left);
     if (orphans.length > 0) {
       const done = dryRun
-        ? { deleted: orphans.length, failed: 0, failures: [] }
+        ? { deleted: orphans.length, bytes: sizeOf(orphans), failed: 0, failures: [] }
         : await remove(store, blobs, group.hash, reason, orphans, options);
       totals.deleted += done.deleted;
       totals.failed += done.failed;
       totals.failures.push(...done.failures.slice(0, shownKeys - totals.failures.length));
-      const failed = new Set(done.failures.map(({ key }) => key));
-      const bytes = orphans.reduce((sum, { key, size }) => sum + (failed.has(key) ? 0 : size), 0);
-      totals.bytes += bytes;
+      totals.bytes += done.bytes;
       const keys = orphans.slice(0, shownKeys).map(({ key }) => key);
-      options.onGroup?.({ hash: group.hash, reason, count: done.deleted, bytes, keys });
+      options.onGroup?.({ hash: group.hash, reason, count: done.deleted, bytes: done.bytes, keys });
     }
     if (orphans.length < all.length) {
       totals.more = true;
@@ -175,6 +173,10 @@ async function orphansOf(
   return { reason: "unreferenced", orphans: old.filter(({ key }) => keys.has(key)) };
 }
 
+function sizeOf(entries: readonly BlobEntry[]): number {
+  return entries.reduce((sum, { size }) => sum + size, 0);
+}
+
 /** Files deleted between two looks at whether they still may be. */
 const deletedAtOnce = 1_000;
 const stateFor = { "deleted run": "deleted", "unknown run": "unknown", unreferenced: "known" } as const;
@@ -186,17 +188,18 @@ async function remove(
   reason: OrphanReason,
   orphans: readonly BlobEntry[],
   { assertHeld, signal }: OrphanOptions,
-): Promise<{ deleted: number; failed: number; failures: BlobFailure[] }> {
-  const done = { deleted: 0, failed: 0, failures: [] as BlobFailure[] };
+): Promise<{ deleted: number; bytes: number; failed: number; failures: BlobFailure[] }> {
+  const done = { deleted: 0, bytes: 0, failed: 0, failures: [] as BlobFailure[] };
   for (let at = 0; at < orphans.length; at += deletedAtOnce) {
     signal?.throwIfAborted();
     await assertHeld?.();
     // A restore, or the run's first message, may have come meanwhile.
     if ((await stateOf(store, hash)) !== stateFor[reason]) break;
-    const { deleted, failed, failures } = await blobs.deleteMany(
-      orphans.slice(at, at + deletedAtOnce).map(({ key }) => key),
-    );
+    const part = orphans.slice(at, at + deletedAtOnce);
+    const { deleted, failed, failures } = await blobs.deleteMany(part.map(({ key }) => key));
+    const left = new Set(failures.map(({ key }) => key));
     done.deleted += deleted;
+    done.bytes += sizeOf(part.filter(({ key }) => !left.has(key)));
     done.failed += failed;
     done.failures.push(...failures);
   }

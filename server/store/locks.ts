@@ -8,6 +8,8 @@ import { lastString, type StoreKeys, systemKey, systemRange } from "./keys.ts";
 export interface LockOwner {
   readonly host: string;
   readonly pid: number;
+  /** Where that id means something (formats/processSpace.ts); earlier versions did not say. */
+  readonly space: string | undefined;
   /** Seconds since the epoch. */
   readonly since: number;
   /** Known to the holder alone: proves that a lock is its own. */
@@ -33,10 +35,10 @@ export function writeLock(
   store: StoreKeys,
   name: string,
   expiresAt: number,
-  { host, pid, since, token }: LockOwner,
+  { host, pid, space, since, token }: LockOwner,
 ): void {
   tx.set(lockKey(store, name), encodeValue(expiresAt));
-  const fields = mapOf({ expires_at: expiresAt, host, pid: BigInt(pid), since, token });
+  const fields = mapOf({ expires_at: expiresAt, host, pid: BigInt(pid), space, since, token });
   tx.set(ownerKey(store, name), encodeValue(fields));
 }
 
@@ -76,7 +78,10 @@ function timeOf(bytes: Uint8Array): number | undefined {
 function ownerOf(bytes: Uint8Array | undefined, expiresAt: number): LockOwner | undefined {
   const fields = bytes === undefined ? undefined : decodeValue(bytes);
   if (!isMap(fields) || fields.get("expires_at") !== expiresAt) return undefined;
-  const [host, pid, since, token] = ["host", "pid", "since", "token"].map((field) => fields.get(field));
+  const [host, pid, space, since, token] = ["host", "pid", "space", "since", "token"].map((field) => fields.get(field));
   if (typeof host !== "string" || typeof pid !== "bigint" || typeof token !== "string") return undefined;
-  return { host, pid: Number(pid), since: toNumber(since) ?? expiresAt, token };
+  return {
+    ...{ host, pid: Number(pid), since: toNumber(since) ?? expiresAt, token },
+    space: typeof space === "string" ? space : undefined,
+  };
 }

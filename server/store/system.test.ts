@@ -78,7 +78,7 @@ test("a lock is read with its owner, unless another time was written over it or 
   const { database } = store;
   const key = systemKey(store, "job_lock", "job");
   const read = () => database.snapshot((tx) => readLock(tx, store, "job"));
-  const owner = { host: "h", pid: 7, since: 1_000, token: "t" };
+  const owner = { host: "h", pid: 7, space: "s", since: 1_000, token: "t" };
   expect(await read()).toBeUndefined();
   await database.transact(async (tx) => writeLock(tx, store, "job", 1_060, owner));
   expect(await read()).toEqual({ expiresAt: 1_060, owner });
