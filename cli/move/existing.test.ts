@@ -95,3 +95,26 @@ test.skipIf(url === undefined)(
   },
   120_000,
 );
+
+test.skipIf(url === undefined)(
+  `runs of the existing services are edited through their API, and a second time nothing changes${missing}`,
+  async () => {
+    const hash = randomUUID().replaceAll("-", "");
+    await using archive = await openArchive(await runWithGaps(hash));
+    expect((await restoreRemote({ archive, url: url!, frontier })).failures).toEqual([]);
+    const cwd = await newFolder();
+    const records = async (...args: string[]) => {
+      const ended = await runMatyan(["runs", ...args, "--yes", "--json", "--url", url!], { cwd });
+      return ended.out.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+    };
+    const tag = `tag of ${hash}`;
+    for (const edit of [["rename", "other"], ["tag", tag], ["untag", tag], ["archive"], ["unarchive"]])
+      for (const changed of [true, false])
+        expect(await records(...edit, hash.slice(0, 20))).toContainEqual({
+          ...{ type: "run", run: hash, action: edit[0], changed },
+        });
+    expect(await records("delete", hash)).toContainEqual(expect.objectContaining({ run: hash, changed: true }));
+    while ((await fetch(`${url}/api/v1/rest/runs/${hash}/info/`)).status !== 404) await Bun.sleep(100);
+  },
+  60_000,
+);
