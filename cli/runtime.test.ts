@@ -20,6 +20,26 @@ test("Ctrl-C aborts the command's signal, and its end is exit code 130", async (
   expect(process.exitCode).toBe(130);
 });
 
+test("two signals at once are one, so that what is in use is let go of", async () => {
+  const exit = spyOn(process, "exit").mockImplementation(() => {
+    throw new Error("ended at once");
+  });
+  let isReleased = false;
+  const action = execute<[], object>(async ({ signal }) => {
+    process.emit("SIGTERM");
+    process.emit("SIGTERM");
+    await using _lock = {
+      [Symbol.asyncDispose]: async () => {
+        isReleased = true;
+      },
+    };
+    signal.throwIfAborted();
+  });
+  await action({ json: true }, undefined);
+  exit.mockRestore();
+  expect(isReleased).toBe(true);
+});
+
 test("an aborted call's own error counts as the stop that it is", async () => {
   const action = execute<[], object>(async ({ signal }) => {
     process.emit("SIGTERM");

@@ -48,6 +48,9 @@ export function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}`;
 }
 
+/** Signals of so short a time are one: `timeout` sends its own to the process and to the group that it is in. */
+const oneStopMs = 200;
+
 /**
  * Makes a commander action of `body`. A number that `body` returns is the exit code; nothing means done.
  * Errors go to stderr with their hint, never with a stack trace unless `--debug`.
@@ -61,9 +64,13 @@ export function execute<A extends unknown[], O extends object>(
     const out = createOutput(options, readTerminalSettings(processEnvironment()));
     const progress = createProgress(out);
     const abort = new AbortController();
+    let stoppedAt = 0;
     const stop = () => {
-      if (abort.signal.aborted) process.exit(exitCodes.interrupted);
-      abort.abort(new MatyanError("interrupted", "stopped"));
+      if (!abort.signal.aborted) {
+        stoppedAt = performance.now();
+        return abort.abort(new MatyanError("interrupted", "stopped"));
+      }
+      if (performance.now() - stoppedAt > oneStopMs) process.exit(exitCodes.interrupted);
     };
     process.on("SIGINT", stop).on("SIGTERM", stop);
     try {

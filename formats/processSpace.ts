@@ -1,5 +1,5 @@
 // Whether a process that left its id in a file or a record is still there.
-import { readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { hasCode } from "./archive/fileSink.ts";
 
@@ -17,12 +17,20 @@ function pidNamespace(): string {
   }
 }
 
-/** Whether a process of `processSpace` is there. */
+/** Whether a process of `processSpace` is there, and not only its entry which nobody has taken away. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return !hasCode(error, "ESRCH"); // EPERM: it lives, as somebody else's.
+    if (hasCode(error, "ESRCH")) return false; // EPERM: it lives, as somebody else's.
+  }
+  return !isZombie(pid);
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false; // Another system, or it ended just now.
   }
 }

@@ -17,7 +17,14 @@ const byPrimaryCode: ReadonlyMap<number, readonly [code: ErrorCode, what: string
   ],
   [11, ["corrupt", "is damaged", damaged]],
   [13, ["io", "cannot grow: the disk is full", "Free some space; what was committed before is safe."]],
-  [14, ["io", "cannot be opened", "Check owner and permissions of the file and its folder."]],
+  [
+    14,
+    [
+      "io",
+      "cannot be opened",
+      "Check owner and permissions of the file and its folder, and that the disk is not mounted read-only.",
+    ],
+  ],
   [15, ["io", "could not be locked", "The store must lie on a local file system with working file locks."]],
   [18, ["too_large", "was given a value over SQLite's bounds", "Split the value."]],
   [23, ["io", "may not be accessed", "Check owner and permissions of the file and its folder."]],
