@@ -1,6 +1,15 @@
 // The prompt of `matyan query` on a terminal of its own, and its history.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runMatyan } from "../../testing.ts";
@@ -65,6 +74,55 @@ test("queries are asked for until the end; mistakes are shown and forgiven; earl
   at = await second.until("metric>", at);
   second.type("exit\r");
   expect(await second.ended).toBe(0);
+});
+
+test("Ctrl-R finds an earlier line while it is typed, to run or to edit it", async () => {
+  const state = join(folder, "searched");
+  const file = join(state, "matyan/history");
+  mkdirSync(join(state, "matyan"), { recursive: true });
+  writeFileSync(file, "run.name == 'Old'\nexplain run.name != 'b'\nrun.name == 'new'\nmetrics\n");
+  const terminal = startInTerminal(["query"], { cwd: folder, env: { ...env, XDG_STATE_HOME: state } });
+  let at = await terminal.until("run>");
+  // Enter runs an older match.
+  terminal.type("kept\u0012NAME ==");
+  at = await terminal.until("(search) NAME ==: run.name == 'new'", at);
+  terminal.type("\u0012");
+  at = await terminal.until("(search) NAME ==: run.name == 'Old'", at);
+  terminal.type("\r");
+  at = await terminal.until("run>", at);
+  at = await terminal.until("No runs match.", at);
+  at = await terminal.until("run>", at);
+  // Escape gives back what was typed.
+  terminal.type("Tr\u0012metr");
+  at = await terminal.until("(search) metr: metrics", at);
+  terminal.type("x");
+  at = await terminal.until("(not found) metrx: Tr", at);
+  terminal.type("\u0007");
+  at = await terminal.until(/run>.*Tr/, at);
+  terminal.type("ue\r");
+  at = await terminal.until("abcd", at);
+  at = await terminal.until("run>", at);
+  // An arrow takes the line to be edited; Ctrl-C leaves search and line.
+  terminal.type("\u0012lain");
+  at = await terminal.until("(search) lain: explain", at);
+  terminal.type("\u001b[C");
+  at = await terminal.until(/run>.*explain/, at);
+  terminal.type(" or True\u0012b\u0003");
+  at = await terminal.until("(search) b:", at);
+  at = await terminal.until("run>", at);
+  terminal.type("\u0012lain\t");
+  at = await terminal.until(/run>.*explain/, at);
+  terminal.type(" and True\r");
+  at = await terminal.until("here:", at);
+  at = await terminal.until("run>", at);
+  terminal.type("\u0004");
+  expect(await terminal.ended).toBe(0);
+  expect(readFileSync(file, "utf8").split("\n").slice(4)).toEqual([
+    "run.name == 'Old'",
+    "True",
+    "explain run.name != 'b' and True",
+    "",
+  ]);
 });
 
 test("without a terminal, and for programs, the query has to be given", async () => {

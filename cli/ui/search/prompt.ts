@@ -1,9 +1,10 @@
-// Queries typed one after another, with those of earlier times behind the arrow keys.
-import { createInterface } from "node:readline";
+// Queries typed one after another, with those of earlier times behind the arrow keys and Ctrl-R.
+import { createInterface, type Key, moveCursor } from "node:readline";
 import { MatyanError, messageOf } from "../../../formats/error.ts";
 import { type Context, reportError } from "../../runtime.ts";
 import { takeInterrupts } from "../interrupts.ts";
 import { History } from "./history.ts";
+import { type Choice, searchHistory } from "./reverseSearch.ts";
 
 export type Mode = "run" | "metric";
 
@@ -17,7 +18,8 @@ const help = `An expression lists what it is true for: run.hparams.lr > 0.01 and
   explain EXPR     how its runs are found
   metrics, runs    list metrics from now on, or runs
   exit, Ctrl-D     end
-The arrow keys give what was typed before, Tab completes fields; Ctrl-C stops a search. The language: matyan query --help
+The arrow keys give what was typed before, Ctrl-R searches it: again for older lines, Enter runs, an arrow or Tab edits, Esc
+leaves. Tab completes fields; Ctrl-C stops a search of runs. The language: matyan query --help
 `;
 
 /** Until the end of the input. What is wrong in a query is shown, and the next one is asked for. */
@@ -66,33 +68,55 @@ async function attempt(context: Context, work: (context: Context) => Promise<voi
 
 /** Undefined at the end of the input. Ctrl-C empties the line. */
 async function readLine(prompt: string, history: string[]): Promise<string | undefined> {
+  let choice: Choice | undefined;
   for (;;) {
-    const answer = await new Promise<{ readonly line?: string; readonly isOver: boolean }>((resolve) => {
-      // A new one each time: what runs in between has the terminal to itself, as it was.
-      const lines = createInterface({
-        input: process.stdin,
-        output: process.stdout,
-        terminal: true,
-        prompt,
-        history,
-        historySize: history.length + 1,
-        completer: completeField,
-      });
-      lines.once("line", (line) => {
-        resolve({ line, isOver: false });
-        lines.close();
-      });
-      lines.once("SIGINT", () => {
-        resolve({ isOver: false });
-        lines.close();
-      });
-      lines.once("close", () => resolve({ isOver: true }));
-      lines.prompt();
-    });
+    const answer = await editLine(prompt, history, choice);
+    choice = await answer.chosen;
     if (answer.line !== undefined) return answer.line;
+    if (choice !== undefined) continue;
     process.stdout.write("\n");
     if (answer.isOver) return undefined;
   }
+}
+
+interface Answer {
+  readonly line?: string;
+  /** Of the history, which is being searched. */
+  readonly chosen?: Promise<Choice | undefined>;
+  readonly isOver?: boolean;
+}
+
+function editLine(prompt: string, history: string[], start: Choice | undefined): Promise<Answer> {
+  return new Promise((resolve) => {
+    // A new one each time: what runs in between has the terminal to itself, as it was.
+    const lines = createInterface({
+      input: process.stdin,
+      output: process.stdout,
+      terminal: true,
+      prompt,
+      history,
+      historySize: history.length + 1,
+      completer: completeField,
+    });
+    const end = (answer: () => Answer) => {
+      process.stdin.off("keypress", onKey);
+      lines.off("close", onClose).close();
+      resolve(answer());
+    };
+    const onKey = (_text: string | undefined, key: Key) => {
+      if (!key.ctrl || key.name !== "r") return;
+      moveCursor(process.stdout, 0, -lines.getCursorPos().rows);
+      end(() => ({ chosen: searchHistory(lines.line, history) }));
+    };
+    const onClose = () => end(() => ({ isOver: true }));
+    process.stdin.on("keypress", onKey);
+    lines.once("line", (line) => end(() => ({ line })));
+    lines.once("SIGINT", () => end(() => ({})));
+    lines.once("close", onClose);
+    lines.prompt();
+    if (start !== undefined) lines.write(start.line);
+    if (start?.isRun) lines.write(null, { name: "return" });
+  });
 }
 
 const fields = [
