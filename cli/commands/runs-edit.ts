@@ -5,7 +5,7 @@ import type { RunEdit } from "../../server/runEdits.ts";
 import { type EditPlace, openEditPlace } from "../edit/editPlace.ts";
 import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
 import { confirm } from "../ui/confirm.ts";
-import { counted } from "../ui/numbers.ts";
+import { counted, groupDigits } from "../ui/numbers.ts";
 import { listRuns } from "../ui/runListing.ts";
 import { safeText } from "../ui/text.ts";
 
@@ -117,9 +117,9 @@ async function editRuns(context: Context, options: Options, edit: RunEdit, typed
     out.info(
       `${[
         `${counted(changed, "run")} changed`,
-        ...(same === 0 ? [] : [`${same} as it was`]),
-        ...(failed === 0 ? [] : [`${failed} failed`]),
-        ...(left === 0 ? [] : [`${left} not tried`]),
+        ...(same === 0 ? [] : [`${groupDigits(same)} as it was`]),
+        ...(failed === 0 ? [] : [`${groupDigits(failed)} failed`]),
+        ...(left === 0 ? [] : [`${groupDigits(left)} not tried`]),
       ].join(", ")}.`,
     );
     if (pending > 0) out.info(`The server has yet to remove ${counted(pending, "run")} that it was asked to delete.`);
