@@ -50,6 +50,10 @@ export const define: Define = (command) => {
         out.record({ type: "summary", found, old, cleared, kept, older_than_seconds: olderThan, dry_run: dryRun });
         out.info(`Found ${counted(found, "tombstone")}, ${old} older than ${olderThan / 3_600}h.`);
         if (!dryRun) out.info(`Done. Cleared ${counted(cleared, "tombstone")}.`);
+        if (kept > 0)
+          out.info(
+            `${kept} stay: \`matyan cleanup-orphan-blobs\` deletes files that are left, and \`matyan serve\` or the workers data.`,
+          );
       }),
     );
 };

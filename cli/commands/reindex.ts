@@ -70,12 +70,15 @@ export const define: Define = (command) => {
         if (!check) {
           out.info(`Indexed ${counted(runs, "run")}: ${counted(changes, "entry", "entries")} put right.`);
           if (ghosts > 0) out.info(`${counted(ghosts, "ghost run")}, ${purged} cleaned up.`);
-          return exitCodes.done;
-        }
-        out.info(
-          `${counted(runs, "run")} looked at: ${drifted} differ, ${counted(leftovers, "entry", "entries")} of no run, ${counted(ghosts, "ghost")}.`,
-        );
-        return drifted + leftovers > 0 ? exitCodes.failed : exitCodes.done;
+        } else
+          out.info(
+            `${counted(runs, "run")} looked at: ${drifted} differ, ${counted(leftovers, "entry", "entries")} of no run, ${counted(ghosts, "ghost")}.`,
+          );
+        const isWrong = drifted + leftovers > 0;
+        if (isWrong) out.info("`matyan reindex` puts that right.");
+        if (ghosts > purged)
+          out.info("`matyan reindex --purge-ghosts` deletes the ghosts that were silent for --grace (7 days).");
+        return isWrong ? exitCodes.failed : exitCodes.done;
       }),
     );
 };
