@@ -1,5 +1,4 @@
 // `matyan runs ls`: a table, CSV or JSON lines of runs.
-import { MatyanError } from "../../formats/error.ts";
 import { parseSince } from "../../server/archive/since.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { parseSortKey, queryAndArchived, type RunSelection, selectRuns } from "../../server/listing/select.ts";
@@ -22,7 +21,7 @@ import {
   rowLimit,
   storeSource,
 } from "../ui/runListing.ts";
-import { listRemoteRuns, type RemoteQuery } from "../ui/search/remoteSearch.ts";
+import { checkRemoteNames, listRemoteRuns, type RemoteQuery } from "../ui/search/remoteSearch.ts";
 import { parseMoment, sinceHelp } from "./moment.ts";
 import { collect, parseCount } from "./options.ts";
 
@@ -92,7 +91,7 @@ export const define: Define = (command) => {
         const listed = await paged(context, options.pager, (context) =>
           options.url === undefined
             ? withStore(config, (store) => printRuns(context, options, store, format))
-            : listRemoteRuns(context, new Http(parseAddress(options.url)), remoteQuery(options), format),
+            : listServerRuns(context, options, new Http(parseAddress(options.url)), format),
         );
         tell(out, options, listed);
       }),
@@ -130,6 +129,12 @@ async function printRuns(
   return listRuns(out, summaries(), format, storeSource(store));
 }
 
+async function listServerRuns(context: Context, options: Options, http: Http, format: ListingFormat): Promise<Listed> {
+  const listed = await listRemoteRuns(context, http, remoteQuery(options), format);
+  if (listed.shown === 0) await checkRemoteNames(http, options, context.signal);
+  return listed;
+}
+
 function tell(out: Context["out"], { format, archived, query }: Options, listed: Listed | undefined): void {
   if (listed === undefined || out.quiet || out.json || format !== "table") return;
   const { shown, more } = listed;
@@ -138,7 +143,7 @@ function tell(out: Context["out"], { format, archived, query }: Options, listed:
   if (more) out.rawError(`${out.errorStyle.dim(`The first ${counted(shown, "run")}; --limit 0 lists all.`)}\n`);
 }
 
-/** What the options select, in the words of the API. @throws MatyanError `usage` for what no server can do */
+/** What the options select, in the words of the API. @throws MatyanError `usage` */
 function remoteQuery({ query, experiment, tag, active, archived, since, sort = [] }: Options): RemoteQuery {
   if (query !== undefined && archived) throw queryAndArchived();
   const terms = [
@@ -147,16 +152,5 @@ function remoteQuery({ query, experiment, tag, active, archived, since, sort = [
     ...(archived ? ["run.archived == True"] : []),
     ...(since === undefined ? [] : [`run.creation_time >= ${parseSince(since)}`]),
   ];
-  const fields = { created: "date", name: "run", duration: "duration", experiment: "experiment" } as const;
-  const keys = sort.map(parseSortKey).map(({ by, descending }) => {
-    if (by === "metric")
-      throw new MatyanError("usage", "a server can't sort by a metric", {
-        hint: "Sort by created, name, duration or experiment, or take --json and sort what comes.",
-      });
-    return { field: fields[by], order: descending ? "desc" : "asc" };
-  });
-  return {
-    query: terms.filter((term) => term !== "").join(" and "),
-    sort: keys.length === 0 ? undefined : JSON.stringify(keys),
-  };
+  return { query: terms.filter((term) => term !== "").join(" and "), sort: sort.map(parseSortKey) };
 }

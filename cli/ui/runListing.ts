@@ -3,7 +3,7 @@ import { MatyanError } from "../../formats/error.ts";
 import { commonMetrics, findMetric, metricTitle } from "../../server/listing/metricName.ts";
 import { byNearness } from "../../server/listing/nearest.ts";
 import { paramAt, paramPaths } from "../../server/listing/params.ts";
-import { unknownMetric } from "../../server/listing/select.ts";
+import { unknownMetric } from "../../server/listing/ranking.ts";
 import { readSpark } from "../../server/listing/series.ts";
 import { shortHashes } from "../../server/listing/shortHash.ts";
 import { metricsOf, type RunSummary } from "../../server/listing/summary.ts";

@@ -6,7 +6,7 @@ import type { Store } from "../store/index.ts";
 import { sampleSequence } from "../store/sampling.ts";
 import type { Point, SequenceRef } from "../store/sequences.ts";
 import { type ContextTerm, contextText, matchesContext } from "./contextText.ts";
-import { unknownMetric } from "./select.ts";
+import { unknownMetric } from "./ranking.ts";
 import { type MetricSummary, metricsOf, type NameCache, type RunSummary, readSummary } from "./summary.ts";
 
 export type XAxis = "step" | "epoch" | "time";

@@ -1,39 +1,76 @@
 // Runs and metrics that a server found, listed as those of this machine's store are.
 import { MatyanError } from "../../../formats/error.ts";
+import type { SortKey } from "../../../server/listing/ranking.ts";
+import { unknownName } from "../../../server/listing/select.ts";
 import type { RunSummary } from "../../../server/listing/summary.ts";
+import { wholeList } from "../../client/findRemoteRun.ts";
 import { type FoundPoint, foundPoints, foundSummary } from "../../client/foundSummary.ts";
 import { type Http, ServerRefusal } from "../../client/http.ts";
-import { type FoundNode, isCutOff, runQuery, searchRuns, searchSequences } from "../../client/searches.ts";
+import { fieldsOf, listOf } from "../../client/results.ts";
+import {
+  type FoundNode,
+  isCutOff,
+  type RunFilter,
+  type RunSearch,
+  runQuery,
+  searchRuns,
+  searchSequences,
+} from "../../client/searches.ts";
 import { sampleMetrics } from "../../client/sparks.ts";
 import type { Context } from "../../runtime.ts";
 import { listMetrics } from "../metricListing.ts";
+import { createProgress } from "../progress.ts";
 import { refusedByServer } from "../queryText.ts";
 import { inBlocks, type Listed, type ListingFormat, listRuns, type RunSource } from "../runListing.ts";
 import { sparkCells } from "../runTable.ts";
 import { blockRuns } from "./localSearch.ts";
+import { inOrder, serverSort } from "./remoteOrder.ts";
 
 export interface RemoteQuery {
   readonly query: string;
-  /** As the API takes it; the newest first unless given. */
-  readonly sort?: string | undefined;
+  /** The newest first unless given. */
+  readonly sort?: readonly SortKey[];
 }
 
-/** @throws MatyanError `usage` that shows what the server finds wrong in the query */
+/** @throws MatyanError `usage` that shows what the server finds wrong in the query, `not_found` for a metric to sort by */
 export async function listRemoteRuns(
   { out, signal }: Context,
   http: Http,
-  { query, sort }: RemoteQuery,
+  { query, sort = [] }: RemoteQuery,
   format: ListingFormat,
 ): Promise<Listed> {
   // One more than is shown tells whether there are more.
-  const wanted = format.limit === undefined ? undefined : format.limit + 1;
+  const limit = format.limit === undefined ? undefined : format.limit + 1;
   const withoutParams = !(format.columns?.some(({ kind }) => kind === "param") ?? false);
-  const found = searchRuns(http, { query, sort, limit: wanted, withoutParams, signal });
-  async function* batches(): AsyncGenerator<RunSummary[]> {
-    for await (const [hash, run] of found) yield [foundSummary(hash, run)];
+  async function* read(order: Pick<RunSearch, "sort" | "limit" | "pageSize">): AsyncGenerator<RunSummary> {
+    for await (const [hash, run] of searchRuns(http, { query, withoutParams, signal, ...order }))
+      yield foundSummary(hash, run);
   }
-  const blocks = inBlocks(batches(), Math.min(blockRuns, wanted ?? blockRuns));
+  async function* batches(): AsyncGenerator<RunSummary[]> {
+    const byServer = serverSort(sort);
+    if (byServer === undefined)
+      yield* inOrder(() => read({ pageSize: wholeList }), { sort, limit, progress: createProgress(out) });
+    else for await (const run of read({ sort: byServer, limit })) yield [run];
+  }
+  const blocks = inBlocks(batches(), Math.min(blockRuns, limit ?? blockRuns));
   return explained(() => listRuns(out, blocks, format, remoteSource(http, signal)));
+}
+
+/** @throws MatyanError `not_found` for a name that the server has nothing of */
+export async function checkRemoteNames(
+  http: Http,
+  { experiment, tag }: Pick<RunFilter, "experiment" | "tag">,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [kind, name] of [
+    ["experiment", experiment],
+    ["tag", tag],
+  ] as const) {
+    if (name === undefined) continue;
+    const listed = listOf(await http.json({ path: `${kind}s`, signal }));
+    const names = listed.map((item) => String(fieldsOf(item, kind).get("name")));
+    if (!names.includes(name)) throw unknownName(kind, name, names, "server");
+  }
 }
 
 /** Runs that an error names. */
