@@ -76,3 +76,17 @@ test("a folder that refuses is an error that names the blob", async () => {
   const blobs = await openFolderBlobs(join(dir, "blobs"));
   await expect(blobs.put("r/a.bin", bytes)).rejects.toThrow("can't write the blob 'r/a.bin'");
 });
+
+test("what stands in the folder's place is not taken for an empty one: a file, or a link to a disk that is away", async () => {
+  const blobs = await openFolderBlobs(join(dir, "blobs"));
+  const list = () => Array.fromAsync(blobs.list("r/"));
+  expect(await list()).toEqual([]);
+  await symlink(join(dir, "away"), join(dir, "blobs"));
+  await expect(list()).rejects.toThrow("is a link to nothing");
+  await expect(blobs.check()).rejects.toThrow("is a link to nothing");
+  await mkdir(join(dir, "away"));
+  expect(await list()).toEqual([]);
+  await rm(join(dir, "blobs"));
+  await writeFile(join(dir, "blobs"), "");
+  await expect(list()).rejects.toThrow("is no folder");
+});

@@ -1,7 +1,7 @@
 // Blobs as files in a folder. Several processes may use one folder at the same time.
 import { randomUUID } from "node:crypto";
 import { constants, type Dirent } from "node:fs";
-import { access, type FileHandle, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { access, type FileHandle, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MatyanError, messageOf } from "../../formats/error.ts";
@@ -88,6 +88,7 @@ class FolderBlobs implements BlobStore {
   }
 
   async *list(prefix: string, { after = "" }: BlobListOptions = {}): AsyncIterable<BlobEntry> {
+    await this.#isThere();
     const whole = prefix.split("/").slice(0, -1);
     const start = whole.length === 0 ? "" : `${whole.join("/")}/`;
     yield* this.#walk(join(this.#dir, ...encodeFolders(whole)), start, prefix, after);
@@ -116,10 +117,20 @@ class FolderBlobs implements BlobStore {
   /** The folder itself is made by the first put. */
   async check(): Promise<void> {
     await named("use", this.#dir, async () => {
+      if (await this.#isThere()) await access(this.#dir, constants.R_OK | constants.W_OK | constants.X_OK);
+    });
+  }
+
+  /** Whether the folder is there. What stands in its place must not be taken for an empty one. @throws MatyanError `io` */
+  async #isThere(): Promise<boolean> {
+    return named("use", this.#dir, async () => {
       const info = await absentAsUndefined(stat(this.#dir));
-      if (info !== undefined && !info.isDirectory())
-        throw Object.assign(new Error("it is a file"), { code: "ENOTDIR" });
-      if (info !== undefined) await access(this.#dir, constants.R_OK | constants.W_OK | constants.X_OK);
+      if (info?.isDirectory()) return true;
+      if (info !== undefined) throw new MatyanError("io", `the place of the blobs, ${this.#dir}, is no folder`);
+      if (!(await absentAsUndefined(lstat(this.#dir)))?.isSymbolicLink()) return false;
+      throw new MatyanError("io", `the folder of the blobs, ${this.#dir}, is a link to nothing`, {
+        hint: "Is the disk mounted that it points to?",
+      });
     });
   }
 

@@ -1,6 +1,6 @@
 // What doctor looks at in the blobs' place: a probe through the whole round, upload URLs, and the clock of its service.
 import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import type { BlobStore, PresignedPut } from "../blobs/index.ts";
 import type { BlobSettings, Config } from "../config.ts";
 import { embeddedPaths } from "../embedded.ts";
@@ -21,7 +21,7 @@ export function blobChecks(
     {
       name: "blobs",
       run: async () =>
-        settings.engine === "folder" && !existsSync(folder)
+        settings.engine === "folder" && lstatSync(folder, { throwIfNoEntry: false }) === undefined
           ? [skipped(`${folder} does not exist yet`)]
           : probe(await open()),
     },

@@ -87,7 +87,8 @@ export async function cleanupOrphanBlobs(
       totals.failures.push(...done.failures.slice(0, shownKeys - totals.failures.length));
       totals.bytes += done.bytes;
       const keys = orphans.slice(0, shownKeys).map(({ key }) => key);
-      options.onGroup?.({ hash: group.hash, reason, count: done.deleted, bytes: done.bytes, keys });
+      if (done.deleted > 0)
+        options.onGroup?.({ hash: group.hash, reason, count: done.deleted, bytes: done.bytes, keys });
     }
     if (orphans.length < all.length) {
       totals.more = true;
