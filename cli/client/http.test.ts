@@ -11,14 +11,17 @@ afterEach(() => {
   for (const server of open.splice(0)) server.stop(true);
 });
 
-function serve(answer: (url: URL, request: Request, count: number) => Response | Promise<Response>): Http {
+function serve(
+  answer: (url: URL, request: Request, count: number) => Response | Promise<Response>,
+  version: object = { version: "9.9", component: "backend", message_extensions: [] },
+): Http {
   let count = 0;
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     fetch: (request) => {
       const url = new URL(request.url);
-      if (url.pathname.endsWith("/version/")) return Response.json({ version: "9.9", component: "backend" });
+      if (url.pathname.endsWith("/version/")) return Response.json(version);
       return answer(url, request, ++count);
     },
   });
@@ -167,6 +170,35 @@ test("a search goes on behind the last run that came whole, whatever breaks its 
   const few: string[] = [];
   for await (const [hash] of searchRuns(http, { pageSize: 5, limit: 7 })) few.push(hash);
   expect(few).toEqual(hashes.slice(0, 7));
+});
+
+test("the existing server, which hangs at the end of a page, is asked for no pages and read to the end of its answer", async () => {
+  // More than sockets hold: what is not read is not sent.
+  const run = new Map([["bytes", new Uint8Array(64 * 1024)]]);
+  const frames = Array.from({ length: 200 }, (_, i) => encodeTree(new Map([[`run${i}`, run]])));
+  frames.push(encodeTree(new Map([["progress_0", [0n, 0n]]])));
+  const limits: (string | null)[] = [];
+  let ends = 0;
+  const http = serve(
+    (url) => {
+      limits.push(url.searchParams.get("limit"));
+      let at = 0;
+      const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+        const frame = frames[at++];
+        if (frame !== undefined) return controller.enqueue(frame);
+        ends++;
+        controller.close();
+      };
+      return new Response(new ReadableStream({ pull }));
+    },
+    { version: "0.3.0", component: "backend", fdb_api_version: 730 },
+  );
+  const few = await Array.fromAsync(searchRuns(http, { pageSize: 5, limit: 7 }), ([hash]) => hash);
+  expect(few).toEqual(["run0", "run1", "run2", "run3", "run4", "run5", "run6"]);
+  for await (const [hash] of searchRuns(http, { pageSize: 5 })) if (hash === "run3") break;
+  expect((await Array.fromAsync(searchRuns(http, {}))).length).toBe(200);
+  expect(limits).toEqual([null, null, null]);
+  expect(ends).toBe(3);
 });
 
 test("a search that always breaks ends with an error, not with fewer runs", async () => {

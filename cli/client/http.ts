@@ -78,6 +78,7 @@ export class Http {
   readonly #answerMs: number;
   readonly #silentMs: number;
   readonly #sendsTimezone: boolean;
+  #hasPages: Promise<boolean> | undefined;
 
   /** @param address as `parseAddress` gives it. */
   constructor(address: string, options: HttpOptions = {}) {
@@ -100,6 +101,21 @@ export class Http {
         throw await this.#notAnApi(`it answers ${call.path} with something else than JSON`);
       }
     });
+  }
+
+  /**
+   * Whether searches can be asked for in pages, and be left unread. The existing server, which says less of itself with its version,
+   * hangs where that leaves more than some 300 runs (W1). What can't be asked is told by the search itself.
+   */
+  hasPages(signal?: AbortSignal): Promise<boolean> {
+    this.#hasPages ??= this.json({ path: "version", signal }).then(
+      (version) => !isMap(version) || version.get("component") !== "backend" || version.has("message_extensions"),
+      () => {
+        this.#hasPages = undefined;
+        return true;
+      },
+    );
+    return this.#hasPages;
   }
 
   /** The body in pieces. Only an answer whose beginning fails is asked for again. @throws MatyanError */

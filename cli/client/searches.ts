@@ -59,8 +59,8 @@ export type FoundNode = readonly [hash: string, run: StreamNode];
 const mostBreaks = 4;
 
 /**
- * The runs that match, page by page. A page that breaks off goes on behind the last run that came: none is given twice,
- * and none is left out.
+ * The runs that match, page by page; those of the existing server in one answer. An answer that breaks off goes on behind the
+ * last run that came: none is given twice, and none is left out.
  * @throws MatyanError `usage` (ServerRefusal) for a query that the server does not take.
  */
 export async function* searchRuns(http: Http, search: RunSearch): AsyncGenerator<FoundNode, void> {
@@ -68,14 +68,15 @@ export async function* searchRuns(http: Http, search: RunSearch): AsyncGenerator
   let offset = "";
   let given = 0;
   let breaks = 0;
+  const hasPages = await http.hasPages(signal);
   while (given < limit) {
-    const wanted = Math.min(pageSize, limit - given);
+    const wanted = hasPages ? Math.min(pageSize, limit - given) : Number.POSITIVE_INFINITY;
     let onPage = 0;
     const call: ApiCall = {
       path: "runs/search/run",
       query: {
         q: query,
-        limit: wanted,
+        limit: hasPages ? wanted : undefined,
         offset: offset || undefined,
         sort: search.sort,
         skip_system: search.withSystem !== true,
@@ -85,7 +86,9 @@ export async function* searchRuns(http: Http, search: RunSearch): AsyncGenerator
       signal,
     };
     try {
-      for await (const [key, node] of readObjects(http.bytes(call), { isSearch: true, onProgress })) {
+      const found = readObjects(http.bytes(call), { isSearch: true, onProgress });
+      for await (const [key, node] of hasPages ? found : toTheEnd(found)) {
+        if (given === limit) continue;
         offset = String(key);
         onPage++;
         given++;
@@ -100,6 +103,15 @@ export async function* searchRuns(http: Http, search: RunSearch): AsyncGenerator
       continue;
     }
     if (onPage < wanted) return;
+  }
+}
+
+/** Reads on when nobody wants more: a thread of the existing server would wait for its reader for ever, and it has 16 (W1). */
+async function* toTheEnd<T>(items: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+  try {
+    for (let item = await items.next(); !item.done; item = await items.next()) yield item.value;
+  } finally {
+    while (!(await items.next()).done);
   }
 }
 
@@ -122,9 +134,10 @@ export async function* searchSequences(
     query: { q: query, skip_system: search.withSystem !== true, ...search.parameters },
     signal,
   };
+  const hasPages = await http.hasPages(signal);
   try {
-    for await (const [key, node] of readObjects(http.bytes(call), { isSearch: true, onProgress }))
-      yield [String(key), node];
+    const found = readObjects(http.bytes(call), { isSearch: true, onProgress });
+    for await (const [key, node] of hasPages ? found : toTheEnd(found)) yield [String(key), node];
   } catch (error) {
     signal?.throwIfAborted();
     throw told(http, error);
