@@ -142,6 +142,8 @@ test("points that come between two looks are a rate", async () => {
 });
 
 test("what a server refuses and what it is asked is told with its text", async () => {
+  // One that nobody asked anything before: only the slowest queries are told.
+  await using server = await openTestServer();
   const socket = new WebSocket(`${server.frontier.replace("http", "ws")}/api/v1/ws/runs/broken`);
   await new Promise((resolve) => socket.addEventListener("open", resolve));
   const answer = new Promise((resolve) => socket.addEventListener("message", resolve));
