@@ -3,7 +3,7 @@ import { cleanupOrphanBlobs } from "../../server/jobs/orphanBlobs.ts";
 import { type Define, examples, execute, exitCodes } from "../runtime.ts";
 import { counted, shortBytes } from "../ui/numbers.ts";
 import { safeText } from "../ui/text.ts";
-import { addJobOptions, ageBeyondMessages, type JobOptions, parseAge, runJob } from "./jobOptions.ts";
+import { addJobOptions, ageBeyondMessages, ageOption, type JobOptions, runJob } from "./jobOptions.ts";
 import { parseCount } from "./options.ts";
 
 interface Options extends JobOptions {
@@ -21,7 +21,7 @@ export const define: Define = (command) => {
   command.description("Delete files of deleted runs, and files that nothing names.");
   addJobOptions(command)
     .option("--limit <n>", "delete at most this many files; 0 for all", parseCount, 0)
-    .option("--grace <duration>", "how old a file without a deleted run must be", parseAge, 7 * 86_400)
+    .addOption(ageOption("--grace <duration>", "how old a file without a deleted run must be", "7d"))
     .addHelpText("after", notes)
     .addHelpText(
       "after",

@@ -4,7 +4,7 @@ import { examine, type Severity } from "../../server/doctor/index.ts";
 import { type CommonOptions, type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
 import { checkLines } from "../ui/checkLines.ts";
 import { counted } from "../ui/numbers.ts";
-import { parseCount } from "./options.ts";
+import { countBetween } from "./options.ts";
 
 interface Options {
   readonly role?: Role;
@@ -19,7 +19,7 @@ export const define: Define = (command) => {
   command
     .description("Check the settings, the data folder, the store, the blobs, Kafka, ports and versions.")
     .addOption(command.createOption("--role <role>", "only what processes of this role use").choices([...roles]))
-    .option("--timeout <seconds>", "how long each check may take", parseCount, 10)
+    .option("--timeout <seconds>", "how long each check may take", countBetween(1, 3_600), 10)
     .addHelpText("after", notes)
     .addHelpText("after", examples("matyan doctor", "matyan doctor --role frontier --json"))
     .action(execute<[], Options>(check));

@@ -3,7 +3,7 @@ import { finishStale } from "../../server/jobs/finishStale.ts";
 import { type Define, examples, execute } from "../runtime.ts";
 import { counted, shortDuration } from "../ui/numbers.ts";
 import { safeText } from "../ui/text.ts";
-import { addJobOptions, type JobOptions, parseAge, runJob } from "./jobOptions.ts";
+import { addJobOptions, ageOption, type JobOptions, runJob } from "./jobOptions.ts";
 
 interface Options extends JobOptions {
   readonly olderThan: number;
@@ -15,7 +15,7 @@ been logging for a month stays active. A run whose last activity is not known is
 
 export const define: Define = (command) => {
   addJobOptions(command)
-    .option("--older-than <duration>", "how long nothing was heard of a run", parseAge, 86_400)
+    .addOption(ageOption("--older-than <duration>", "how long nothing was heard of a run", "24h"))
     .addHelpText("after", notes)
     .addHelpText("after", examples("matyan finish-stale --dry-run", "matyan finish-stale --older-than 3d"))
     .action(

@@ -1,5 +1,5 @@
 // What the maintenance jobs have in common: their options, the lock that they hold, and how long ago things must be.
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BlobStore } from "../../server/blobs/index.ts";
 import { Configuration, type JobSettings, processSources } from "../../server/config.ts";
 import { JobLock, type JobName } from "../../server/jobs/jobLock.ts";
@@ -30,10 +30,15 @@ export function addJobOptions(command: Command): Command {
 }
 
 /** `24h`, `7d`, `1h30m`, `2 days`; a number alone is hours. Seconds. */
-export function parseAge(text: string): number {
+function parseAge(text: string): number {
   const seconds = parseDuration(/^\s*\d+(\.\d+)?\s*$/.test(text) ? `${text}h` : text);
   if (seconds === undefined) throw new InvalidArgumentError("It must be a duration, such as 30m, 24h or 7d.");
   return seconds;
+}
+
+/** An option that `parseAge` reads; `usual` is its default, as people type it. */
+export function ageOption(flags: string, description: string, usual: string): Option {
+  return new Option(flags, description).argParser(parseAge).default(parseAge(usual), usual);
 }
 
 export function jobSettings({ data }: CommonOptions): JobSettings {

@@ -5,7 +5,8 @@ import { findRun } from "../../server/listing/findRun.ts";
 import { type Define, examples, execute, exitCodes } from "../runtime.ts";
 import { counted } from "../ui/numbers.ts";
 import { safeText } from "../ui/text.ts";
-import { addJobOptions, ageBeyondMessages, type JobOptions, parseAge, runJob } from "./jobOptions.ts";
+import { addJobOptions, ageBeyondMessages, ageOption, type JobOptions, runJob } from "./jobOptions.ts";
+import { parseRuns } from "./options.ts";
 
 interface Options extends JobOptions {
   readonly runs?: readonly string[];
@@ -22,10 +23,10 @@ Stopped anywhere, it goes on there the next time. With --check (or --dry-run), e
 export const define: Define = (command) => {
   command.description("Compare the indexes with the runs, and repair them.");
   addJobOptions(command)
-    .option("--runs <hash...>", "only these runs")
+    .option("--runs <hash...>", "only these runs: hashes or beginnings of them")
     .option("--check", "only report what differs")
     .option("--purge-ghosts", "delete data of runs that were never created")
-    .option("--grace <duration>", "how long a ghost must have been silent", parseAge, 7 * 86_400)
+    .addOption(ageOption("--grace <duration>", "how long a ghost must have been silent", "7d"))
     .addHelpText("after", notes)
     .addHelpText(
       "after",
@@ -41,10 +42,8 @@ export const define: Define = (command) => {
           });
         const purgeGhosts = options.purgeGhosts ? await ageBeyondMessages(context, options.grace) : undefined;
         const result = await runJob(context, "reindex", { ...options, dryRun: check }, async (job) => {
-          const runs =
-            options.runs === undefined
-              ? undefined
-              : await Promise.all(options.runs.map((prefix) => findRun(job.store, prefix)));
+          const prefixes = parseRuns(options.runs?.join());
+          const runs = prefixes && (await Promise.all(prefixes.map((prefix) => findRun(job.store, prefix))));
           return reindex(job.store, job.blobs, {
             ...{ check, purgeGhosts, now: job.now, progress, signal: job.signal },
             ...(runs === undefined ? {} : { runs }),
