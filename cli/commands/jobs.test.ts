@@ -39,7 +39,7 @@ test("drift is exit code 1 of --check, is repaired, and is gone then", async () 
   expect((await runMatyan(["reindex"], { cwd })).out).toBe("Indexed 1 run: 1 entry put right.\n");
   expect((await runMatyan(["reindex", "--check"], { cwd })).code).toBe(0);
   const named = await runMatyan(["reindex", "--check", "--runs", "0123,01", "012", "--json"], { cwd });
-  expect(lastLine(named.out)).toMatchObject({ type: "summary", runs: 3 });
+  expect(lastLine(named.out)).toMatchObject({ type: "summary", runs: 1 });
 });
 
 test("a job whose lock is held does nothing and says how to go on; a released lock lets it", async () => {

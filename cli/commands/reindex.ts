@@ -43,10 +43,10 @@ export const define: Define = (command) => {
         const purgeGhosts = options.purgeGhosts ? await ageBeyondMessages(context, options.grace) : undefined;
         const result = await runJob(context, "reindex", { ...options, dryRun: check }, async (job) => {
           const prefixes = parseRuns(options.runs?.join());
-          const runs = prefixes && (await Promise.all(prefixes.map((prefix) => findRun(job.store, prefix))));
+          const named = prefixes && (await Promise.all(prefixes.map((prefix) => findRun(job.store, prefix))));
           return reindex(job.store, job.blobs, {
             ...{ check, purgeGhosts, now: job.now, progress, signal: job.signal },
-            ...(runs === undefined ? {} : { runs }),
+            ...(named === undefined ? {} : { runs: [...new Set(named)] }),
             onDrift: ({ hash, missing, stale }) => {
               out.record({ type: "drift", run: hash, missing, stale });
               out.line(`${safeText(hash)}: ${missing.length} missing, ${stale.length} stale`);
