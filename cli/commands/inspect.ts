@@ -43,19 +43,15 @@ quotes make anything text ("1", "a/b"); a * at the end stands for the rest of a 
     )
     .action(
       execute<[InspectDirectory | undefined], Options>(({ config, out, signal }, { prefix, limit }, directory) =>
-        withStore(config, (store) =>
-          store.database.snapshot(async (tx) => {
-            for (const dir of directory === undefined ? dataDirectories : [directory]) {
-              if (limit === 0) return;
-              for await (const batch of inspectStore(tx, store, dir, { prefix, limit })) {
-                signal.throwIfAborted();
-                for (const entry of batch) out.raw(entryLine(entry));
-                // Lets Ctrl-C and a reader that went away be noticed between batches.
-                await Bun.sleep(0);
-              }
+        withStore(config, async (store) => {
+          for (const dir of directory === undefined ? dataDirectories : [directory])
+            for await (const batch of inspectStore(store, dir, { prefix, limit })) {
+              signal.throwIfAborted();
+              for (const entry of batch) out.raw(entryLine(entry));
+              // Lets Ctrl-C and a reader that went away be noticed between batches.
+              await Bun.sleep(0);
             }
-          }),
-        ),
+        }),
       ),
     );
 };

@@ -138,7 +138,7 @@ test("the index entries expected from a run's data are those recorded, but for t
 test("every key and value is inspected as the dump decoded it", async () => {
   for (const dir of directoryNames) {
     const expected = dump.filter((entry) => entry.dir === dir);
-    const found = await store.database.snapshot((tx) => collect(inspectStore(tx, store, dir)));
+    const found = await collect(inspectStore(store, dir));
     expect(found.length).toBe(expected.length);
     const byKey = new Map(found.map((entry) => [entry.khex, entry]));
     for (const { key, khex, vhex, value } of expected) {

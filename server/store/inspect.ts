@@ -4,8 +4,9 @@ import { parseJson } from "../../formats/json.ts";
 import { decodeValue } from "../../formats/msgpack.ts";
 import { pack, type TupleElement, unpack } from "../../formats/tuple.ts";
 import { Extension, mapOf, type Value } from "../../formats/value.ts";
-import { type KeyRange, prefixRange, type ReadTransaction } from "../kv/index.ts";
-import { after, type StoreKeys } from "./keys.ts";
+import { type KeyRange, type KeyValue, prefixRange, type ReadTransaction } from "../kv/index.ts";
+import type { Store } from "./index.ts";
+import { after } from "./keys.ts";
 import { largeValueType, readPointer } from "./largeValues.ts";
 
 export const inspectDirectories = ["runs", "indexes", "system", "directories"] as const;
@@ -71,17 +72,29 @@ export interface InspectOptions {
   readonly limit?: number | undefined;
 }
 
-/** The pairs of a directory in key order, in the engine's batches. @throws MatyanError `usage` for a prefix. */
+/**
+ * The pairs of a directory in key order, in the engine's batches: each is a snapshot of its own, so that the reader may take its
+ * time. @throws MatyanError `usage` for a prefix.
+ */
 export async function* inspectStore(
-  tx: ReadTransaction,
-  store: StoreKeys,
+  store: Store,
   dir: InspectDirectory,
   options: InspectOptions = {},
 ): AsyncGenerator<InspectedEntry[]> {
   const prefix = dir === "directories" ? nodeSpace : store.dirs[dir];
-  const range = prefixedRange(prefix, options.prefix ?? "");
-  for await (const batch of tx.range(range, options.limit === undefined ? {} : { limit: options.limit }))
+  let rest = prefixedRange(prefix, options.prefix ?? "");
+  for (let left = options.limit ?? Number.POSITIVE_INFINITY; left > 0; ) {
+    const batch = await store.database.snapshot((tx) => firstBatch(tx, rest, left));
+    if (batch.length === 0) return;
     yield batch.map(([key, value]) => inspectPair(dir, key.subarray(prefix.length), value));
+    left -= batch.length;
+    rest = { begin: after(batch.at(-1)![0]), end: rest.end };
+  }
+}
+
+async function firstBatch(tx: ReadTransaction, range: KeyRange, limit: number): Promise<readonly KeyValue[]> {
+  for await (const batch of tx.range(range, limit === Number.POSITIVE_INFINITY ? {} : { limit })) return batch;
+  return [];
 }
 
 /**

@@ -101,7 +101,7 @@ test("inspection decodes every kind of key and says what is wrong with the other
     tx.set(Buffer.concat([store.dirs.indexes]), new Uint8Array(0));
   });
   const all = async (dir: "runs" | "indexes" | "system" | "directories", prefix?: string) =>
-    store.database.snapshot((tx) => collect(inspectStore(tx, store, dir, { prefix })));
+    collect(inspectStore(store, dir, { prefix }));
   const runs = await all("runs");
   expect(runs.find(({ khex }) => khex === "0241")).toMatchObject({ vhex: "c1", error: expect.stringContaining("; ") });
   expect(runs.find(({ key }) => key?.[2] === "big")?.value).toEqual(
@@ -131,7 +131,7 @@ test("a written prefix means the keys below it: typed elements, quotes, and text
       tx.set(indexKey(store, ...term), new Uint8Array(0));
   });
   const count = async (dir: "runs" | "indexes", prefix: string) =>
-    (await store.database.snapshot((tx) => collect(inspectStore(tx, store, dir, { prefix })))).length;
+    (await collect(inspectStore(store, dir, { prefix }))).length;
   const expected: ["runs" | "indexes", string, number][] = [
     ["runs", "", 4],
     ["runs", "abc", 2],
