@@ -8,6 +8,7 @@ import { parseAddress } from "./address.ts";
 import type { ArtifactFile } from "./artifactFiles.ts";
 import { contentTypeOf } from "./contentType.ts";
 import { lookAt } from "./diagnose.ts";
+import { findRemoteRun } from "./findRemoteRun.ts";
 import { Http, ServerRefusal } from "./http.ts";
 import { Messages } from "./messages.ts";
 import { Repo } from "./repo.ts";
@@ -38,9 +39,12 @@ export interface PlaceOptions {
   readonly onTrouble: (text: string) => void;
 }
 
-/** @param run its hash; of the store of this machine a beginning of it will do. @throws MatyanError `not_found` */
+/** @param run its hash, or a beginning of it; to log to a server the whole of it: a frontier without an API knows no others. @throws MatyanError `not_found` */
 export async function openArtifactPlace(run: string, options: PlaceOptions): Promise<ArtifactPlace> {
-  return options.url === undefined ? openLocal(run, options) : openRemote(run, parseAddress(options.url), options);
+  if (options.url === undefined) return openLocal(run, options);
+  const address = parseAddress(options.url);
+  const hash = options.access === "read" ? await findRemoteRun(new Http(address), run, options.signal) : run;
+  return openRemote(hash, address, options);
 }
 
 async function openLocal(run: string, { config, access, signal }: PlaceOptions): Promise<ArtifactPlace> {
@@ -80,7 +84,7 @@ function openRemote(hash: string, address: string, { signal, onTrouble }: PlaceO
   let sender: Sender | undefined;
   const missing = () =>
     new MatyanError("not_found", `${address} has no run '${hash}'`, {
-      hint: "A server wants the whole hash of a run.",
+      hint: "To log to a server the whole hash of a run is wanted.",
     });
   return {
     hash,

@@ -1,20 +1,34 @@
 // Runs of a server by what somebody typed. Servers know whole hashes only: for a beginning of one all runs are listed.
+import type { StreamNode } from "../../formats/stream.ts";
 import { findRunAmong, type NamedRun } from "../../server/listing/findRun.ts";
 import { type Http, ServerRefusal } from "./http.ts";
 import { fieldsOf, type RunProps, readProps } from "./results.ts";
-import { searchRuns } from "./searches.ts";
+import { runQuery, searchRuns } from "./searches.ts";
 
 /** What a run is, without its parameters and sequences; undefined when there is none of that hash. */
 export async function readRunProps(http: Http, hash: string, signal?: AbortSignal): Promise<RunProps | undefined> {
   const path = `runs/${encodeURIComponent(hash)}/info`;
   try {
-    // Of all types the one that is rare: the existing server can't tell of some metrics (W5).
+    // Of all types the one that is rare.
     const info = await http.json({ path, query: { sequence: "texts", skip_system: true }, signal });
     return readProps(fieldsOf(info, "run").get("props"));
   } catch (error) {
     if (error instanceof ServerRefusal && error.status === 404) return undefined;
-    throw error;
+    if (!(error instanceof ServerRefusal && error.status === 500)) throw error;
   }
+  // The existing server can't tell of a run with a parameter that JSON has no word for, such as an infinity (W5).
+  const search = { query: runQuery(hash), limit: 1, withoutParams: true, withoutMetrics: true, signal };
+  for await (const [, node] of searchRuns(http, search)) return propsIn(node);
+  return undefined;
+}
+
+function propsIn(node: StreamNode): RunProps {
+  return readProps(fieldsOf(node, "run").get("props"));
+}
+
+/** As `findRemoteRuns`, one. */
+export async function findRemoteRun(http: Http, typed: string, signal: AbortSignal): Promise<string> {
+  return (await findRemoteRuns(http, [typed], signal))[0]!;
 }
 
 /**
@@ -42,7 +56,6 @@ async function listRuns(http: Http, signal: AbortSignal): Promise<NamedRun[]> {
   const query = "run.archived in (True, False)";
   const runs: NamedRun[] = [];
   const search = { query, withoutParams: true, withoutMetrics: true, pageSize: wholeList, signal };
-  for await (const [hash, node] of searchRuns(http, search))
-    runs.push({ hash, name: readProps(fieldsOf(node, "run").get("props")).name });
+  for await (const [hash, node] of searchRuns(http, search)) runs.push({ hash, name: propsIn(node).name });
   return runs;
 }

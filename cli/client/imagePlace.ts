@@ -4,6 +4,7 @@ import { findRun } from "../../server/listing/findRun.ts";
 import { type ImageSelection, listImages, type RunImage } from "../../server/runImages.ts";
 import { openStack } from "../../server/stack.ts";
 import { parseAddress } from "./address.ts";
+import { findRemoteRun } from "./findRemoteRun.ts";
 import { Http } from "./http.ts";
 import { listRemoteImages } from "./remoteImages.ts";
 
@@ -13,16 +14,17 @@ export interface ImagePlace extends AsyncDisposable {
   list(selection: ImageSelection): AsyncGenerator<RunImage, void>;
 }
 
-/** @param run its hash; of the store of this machine a beginning of it will do. @throws MatyanError `not_found` */
+/** @param run its hash, or a beginning of it. @throws MatyanError `not_found` */
 export async function openImagePlace(
   run: string,
   { url, config, signal }: { readonly url: string | undefined; readonly config: Config; readonly signal: AbortSignal },
 ): Promise<ImagePlace> {
   if (url !== undefined) {
     const http = new Http(parseAddress(url));
+    const hash = await findRemoteRun(http, run, signal);
     return {
-      hash: run,
-      list: (selection) => listRemoteImages(http, run, selection, signal),
+      hash,
+      list: (selection) => listRemoteImages(http, hash, selection, signal),
       [Symbol.asyncDispose]: async () => undefined,
     };
   }

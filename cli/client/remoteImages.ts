@@ -61,9 +61,7 @@ async function sequencesOf(http: Http, hash: string, signal: AbortSignal): Promi
     });
   } catch (error) {
     if (!(error instanceof ServerRefusal) || error.status !== 404) throw error;
-    throw new MatyanError("not_found", `${http.address} has no run '${hash}'`, {
-      hint: "A server wants the whole hash of a run.",
-    });
+    throw new MatyanError("not_found", `${http.address} has no run '${hash}'`);
   }
 }
 

@@ -4,6 +4,7 @@ import { MatyanError } from "../../formats/error.ts";
 import { isMap, mapOf, type Value, type ValueMap } from "../../formats/value.ts";
 import type { MetricSummary, RunSummary } from "../../server/listing/summary.ts";
 import { artifactsName } from "../../server/store/artifactEntries.ts";
+import { findRemoteRun } from "./findRemoteRun.ts";
 import { foundSummary } from "./foundSummary.ts";
 import type { Http } from "./http.ts";
 import { fieldsOf, listOf, readRunInfo } from "./results.ts";
@@ -20,9 +21,11 @@ const dtypes: Readonly<Record<string, string>> = {
 
 /**
  * The run with its parameters and artifacts (as attributes) and its sequences but logs. Types of artifacts are `""` where the
- * server does not tell them. @throws MatyanError `not_found`
+ * server does not tell them. @param typed its hash, or a beginning of it
+ * @throws MatyanError `not_found`, `conflict`
  */
-export async function readRemoteRun(http: Http, hash: string, signal: AbortSignal): Promise<RunSummary> {
+export async function readRemoteRun(http: Http, typed: string, signal: AbortSignal): Promise<RunSummary> {
+  const hash = await findRemoteRun(http, typed, signal);
   const query = { query: runQuery(hash), limit: 1, withoutParams: true, signal };
   for await (const [found, node] of searchRuns(http, query)) {
     const path = `runs/${encodeURIComponent(found)}/info`;
@@ -31,9 +34,7 @@ export async function readRemoteRun(http: Http, hash: string, signal: AbortSigna
     const run = foundSummary(found, node);
     return { ...run, sequences: [...run.sequences, ...objectsIn(info)], attrs: attrsOf(found, json) };
   }
-  throw new MatyanError("not_found", `${http.address} has no run '${hash}'`, {
-    hint: "A server wants the whole hash of a run.",
-  });
+  throw new MatyanError("not_found", `run '${hash}' has been deleted meanwhile`);
 }
 
 function objectsIn(info: ReturnType<typeof fieldsOf>): MetricSummary[] {

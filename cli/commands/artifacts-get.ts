@@ -25,7 +25,7 @@ out of the folder, or that no file can have, are changed.`;
 export const define: Define = (command) => {
   command
     .description("Write artifacts of a run to files.")
-    .argument("<run>", "the run's hash; without --url a beginning that no other run shares will do")
+    .argument("<run>", "the run's hash, or a beginning of it that no other run shares")
     .argument("[artifact...]", "paths of artifacts, or what comes before a slash in them")
     .option("--out <dir>", "the folder to write to", ".")
     .addOption(existingOption())

@@ -13,7 +13,7 @@ interface Options {
 
 export const define: Define = (command) => {
   addFormatOption(command)
-    .argument("<run>", "the run's hash; without --url a beginning that no other run shares will do")
+    .argument("<run>", "the run's hash, or a beginning of it that no other run shares")
     .option("--url <api>", "ask the server at this address instead of opening the store")
     .addHelpText("after", "\nServers of the existing services do not tell sizes and types.")
     .addHelpText("after", examples("matyan artifacts ls 3f9c1a20", "matyan artifacts ls 3f9c1a20 --json | jq -r .path"))

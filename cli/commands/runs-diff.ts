@@ -29,7 +29,7 @@ interface Options {
 export const define: Define = (command) => {
   addFormatOption(command)
     .description("Compare two runs: their parameters and the last values of their metrics, where these differ.")
-    .argument("<a>", "a run's hash; without --url a beginning that no other run shares will do")
+    .argument("<a>", "a run's hash, or a beginning of it that no other run shares")
     .argument("<b>", "another run")
     .option("--all", "also what is the same")
     .option("--system", "also what the client noted of the machine")

@@ -35,7 +35,7 @@ it is asked. PNG, JPEG, GIF, WebP and BMP are shown; files are written as they w
 export const define: Define = (command) => {
   addFormatOption(command)
     .description("List the images of a run, and show them where the terminal can.")
-    .argument("<hash>", "the run's hash; without --url a beginning that no other run shares will do")
+    .argument("<hash>", "the run's hash, or a beginning of it that no other run shares")
     .option("--name <name>", "only images of this sequence, NAME or NAME{k=v}; repeatable", collect)
     .option("--step <n>", "which steps: N, last (of each sequence) or all", parseStep, "last")
     .addOption(

@@ -6,6 +6,7 @@ import { withStore } from "../../server/listing/open.ts";
 import { readSeries, type Series, type SeriesRequest, type XAxis } from "../../server/listing/series.ts";
 import { shortHashes } from "../../server/listing/shortHash.ts";
 import { parseAddress } from "../client/address.ts";
+import { findRemoteRuns } from "../client/findRemoteRun.ts";
 import { Http } from "../client/http.ts";
 import { readRemoteSeries } from "../client/remoteSeries.ts";
 import { type Context, type Define, examples, execute } from "../runtime.ts";
@@ -31,7 +32,7 @@ const defaultSamples = 2000;
 export const define: Define = (command) => {
   command
     .description("Draw a metric of one or more runs, one line for each run and context.")
-    .argument("<hash...>", "hashes of runs; without --url beginnings that no other run shares will do")
+    .argument("<hash...>", "hashes of runs, or beginnings of them that no other run shares")
     .requiredOption("--metric <name>", "the metric to draw")
     .option("--context <name=value>", "only contexts with this value; repeatable", collect)
     .addOption(
@@ -92,7 +93,8 @@ async function local({ config, signal }: Context, request: Request, prefixes: re
   });
 }
 
-async function remote({ signal }: Context, request: Request, http: Http, hashes: readonly string[]): Promise<Drawn> {
+async function remote({ signal }: Context, request: Request, http: Http, typed: readonly string[]): Promise<Drawn> {
+  const hashes = await findRemoteRuns(http, typed, signal);
   const read = await readRemoteSeries(http, { ...request, hashes: [...new Set(hashes)] }, signal);
   return { ...read, short: new Map() };
 }

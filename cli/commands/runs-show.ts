@@ -27,7 +27,7 @@ const sparkCells = 24;
 export const define: Define = (command) => {
   command
     .description("Show one run: what it is, its parameters, sequences and artifacts.")
-    .argument("<hash>", "the run's hash; without --url a beginning that no other run shares will do")
+    .argument("<hash>", "the run's hash, or a beginning of it that no other run shares")
     .option("--all", "also parameters of the system, and every value whole")
     .option("--url <api>", "ask the server at this address instead of opening the store")
     .addHelpText("after", "\nServers do not tell of logs and of the steps of objects.")

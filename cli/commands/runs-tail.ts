@@ -8,6 +8,7 @@ import { withStore } from "../../server/listing/open.ts";
 import { pause } from "../../server/pause.ts";
 import { parseAddress } from "../client/address.ts";
 import { type Backoff, pauseMs } from "../client/backoff.ts";
+import { findRemoteRun } from "../client/findRemoteRun.ts";
 import { Http } from "../client/http.ts";
 import { remoteLiveRun } from "../client/liveRun.ts";
 import { type Context, type Define, examples, execute, exitCodes } from "../runtime.ts";
@@ -41,7 +42,7 @@ left out and nothing comes twice.`;
 export const define: Define = (command) => {
   command
     .description("Print the last log lines and metrics of a run, then those that come, until it is finished.")
-    .argument("<hash>", "the run's hash; without --url a beginning that no other run shares will do")
+    .argument("<hash>", "the run's hash, or a beginning of it that no other run shares")
     .option("-n, --lines <n>", "begin with so many lines, records and steps", countBetween(0, 100_000), 10)
     .option("--logs", "only lines and records")
     .option("--metrics", "only metrics")
@@ -69,7 +70,7 @@ async function tail(context: Context, options: Options, run: string): Promise<nu
       follow(context, options, liveRun(store, await findRun(store, run)), lookMs.store),
     );
   const http = new Http(parseAddress(options.url), { attempts: 1, answerMs });
-  return follow(context, options, remoteLiveRun(http, run, signal), lookMs.server);
+  return follow(context, options, remoteLiveRun(http, await findRemoteRun(http, run, signal), signal), lookMs.server);
 }
 
 async function follow(context: Context, options: Options, run: LiveRun, everyMs: number): Promise<number> {
@@ -126,8 +127,7 @@ async function lookAt(
       continue;
     }
     throw new MatyanError("not_found", `there is no run '${run.hash}'${url === undefined ? "" : ` at ${url}`}`, {
-      hint:
-        url === undefined ? "It has been deleted." : "A server wants the whole hash of a run; or it has been deleted.",
+      hint: "It has been deleted.",
     });
   }
   return undefined;
