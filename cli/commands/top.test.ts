@@ -5,6 +5,7 @@ import { testFolder } from "../../server/testing/served.ts";
 import { Run } from "../client/index.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { mainFile, runMatyan } from "../testing.ts";
+import { startInTerminal } from "../testingTerminal.ts";
 import { openTmux, tmuxPath } from "../ui/tmux.ts";
 
 interface Look {
@@ -200,10 +201,28 @@ test("a folder without a server tells what the store knows, and why the rest is 
   expect(runs[0]!.heard_at).toBe(Date.UTC(2026, 5, 1, 10, 0, 5) / 1_000);
   const { out, code } = await runMatyan(["top", "--data", folder.path], { cwd: folder.path });
   expect(code).toBe(0);
-  expect(out).toContain("– points in, applied, queue");
+  expect(out).toContain("– no server has this folder: points in, applied, queue");
   expect(out).toContain("left alone");
   expect(out).not.toContain("\u001b");
   for (const line of out.split("\n")) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80);
+});
+
+test("Ctrl-Z gives the terminal back, and the screen comes again when nothing stops the program or it goes on", async () => {
+  await using folder = await testFolder();
+  const stdin = Buffer.from(
+    JSON.stringify({ type: "create_run", run_id: "alone", timestamp: "2026-06-01T10:00:00Z", payload: {} }),
+  );
+  const env = { MATYAN_DATA: folder.path };
+  expect((await runMatyan(["ingest"], { cwd: folder.path, env, stdin })).code).toBe(0);
+  const terminal = startInTerminal(["top"], { cwd: folder.path, env });
+  let at = await terminal.until("alone");
+  terminal.type("\u001a");
+  at = await terminal.until("\u001b[?1049l", at);
+  at = await terminal.until("\u001b[?1049h", at);
+  at = await terminal.until("alone", at);
+  terminal.type("q");
+  await terminal.until("\u001b[?1049l", at);
+  expect(await terminal.ended).toBe(0);
 });
 
 test("a server that does not know the route shows its runs, and says why there is no more", async () => {

@@ -125,6 +125,18 @@ test("Ctrl-R finds an earlier line while it is typed, to run or to edit it", asy
   ]);
 });
 
+test("after Ctrl-Z the prompt goes on with what was typed", async () => {
+  const terminal = startInTerminal(["query"], { cwd: folder, env });
+  let at = await terminal.until("run>");
+  terminal.type("Tr\u001a");
+  at = await terminal.until("run>", at);
+  terminal.type("ue\r");
+  at = await terminal.until("abcd", at);
+  await terminal.until("run>", at);
+  terminal.type("\u0004");
+  expect(await terminal.ended).toBe(0);
+});
+
 test("without a terminal, and for programs, the query has to be given", async () => {
   for (const args of [["query"], ["query", "--json"], ["query", "--explain"]]) {
     const { code, err } = await runMatyan(args, { cwd: folder, env });

@@ -2,7 +2,7 @@
 import { createInterface, type Key, moveCursor } from "node:readline";
 import { MatyanError, messageOf } from "../../../formats/error.ts";
 import { type Context, reportError } from "../../runtime.ts";
-import { takeInterrupts } from "../interrupts.ts";
+import { suspendJob, takeInterrupts } from "../interrupts.ts";
 import { History } from "./history.ts";
 import { type Choice, searchHistory } from "./reverseSearch.ts";
 
@@ -98,7 +98,9 @@ function editLine(prompt: string, history: string[], start: Choice | undefined):
       historySize: history.length + 1,
       completer: completeField,
     });
+    let isOpen = true;
     const end = (answer: () => Answer) => {
+      isOpen = false;
       process.stdin.off("keypress", onKey);
       lines.off("close", onClose).close();
       resolve(answer());
@@ -113,6 +115,13 @@ function editLine(prompt: string, history: string[], start: Choice | undefined):
     lines.once("line", (line) => end(() => ({ line })));
     lines.once("SIGINT", () => end(() => ({})));
     lines.once("close", onClose);
+    lines.on("SIGTSTP", async () => {
+      process.stdin.setRawMode(false);
+      await suspendJob();
+      if (!isOpen) return;
+      process.stdin.setRawMode(true);
+      lines.prompt(true);
+    });
     lines.prompt();
     if (start !== undefined) lines.write(start.line);
     if (start?.isRun) lines.write(null, { name: "return" });

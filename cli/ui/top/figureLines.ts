@@ -134,9 +134,8 @@ export function missingReasons({ missing }: LiveFigures): string[] {
     (name) => missing[name]!,
   );
   return [...byReason].map(([reason, names]) => {
-    // The names of all of them would leave no room for the reason.
     const of = names.length === figureNames.length ? "all figures" : names.map((name) => titles[name]).join(", ");
-    return `${of}: ${safeText(reason)}`;
+    return `${safeText(reason)}: ${of}`;
   });
 }
 

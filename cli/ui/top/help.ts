@@ -12,7 +12,7 @@ const keys: readonly (readonly [string, string])[] = [
   ["/", "filter by name, experiment, tag or hash: type, then enter"],
   ["p  space", "pause, and go on"],
   ["?  h", "this page"],
-  ["q  Ctrl-C", "quit"],
+  ["q  Ctrl-C", "quit; Ctrl-Z suspends"],
 ];
 
 const words: readonly (readonly [string, string])[] = [

@@ -94,7 +94,7 @@ test("what is not known is a dash with the reason below", () => {
   const state = reduce(startState({}), { kind: "looked", sample: { ...sample, figures } });
   const text = screenLines(state, sampleScreen(200, 50, createStyle(false))).join("\n");
   expect(text).toContain("points in    –");
-  expect(text).toContain("– points in: no server has this folder; consumer lag: there is no Kafka");
+  expect(text).toContain("– no server has this folder: points in; there is no Kafka: consumer lag");
 });
 
 test("a server that tells no figures at all says why on a narrow screen too", () => {
@@ -102,7 +102,7 @@ test("a server that tells no figures at all says why on a narrow screen too", ()
   const figures = { at: 0, missing: Object.fromEntries(figureNames.map((name) => [name, reason])) };
   const state = reduce(startState({}), { kind: "looked", sample: { ...sampleAt(0), figures } });
   const text = screenLines(state, sampleScreen(80, 24, createStyle(false))).join("\n");
-  expect(text).toContain(`– all figures: ${reason}`);
+  expect(text).toContain(`– ${reason}: all figures`);
 });
 
 test("a log line is shown as a terminal would show it", () => {

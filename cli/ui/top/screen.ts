@@ -121,7 +121,9 @@ function footLine(state: TopState, { columns, style }: Screen): string {
     ? "any key goes back  q quit"
     : state.opened !== undefined
       ? "esc back  ↑↓ scroll  p pause  ? help  q quit"
-      : `enter open  s sort: ${state.sort}  r reverse  / filter  p pause  ? help  q quit`;
+      : columns < 80
+        ? "enter open  s sort  / filter  ? help  q quit"
+        : `enter open  s sort: ${state.sort}  r reverse  / filter  p pause  ? help  q quit`;
   return style.dim(cutText(keys, columns));
 }
 

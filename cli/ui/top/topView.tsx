@@ -1,5 +1,6 @@
 // The ink side of `matyan top`: puts lines on the whole screen, and gives keys and new sizes of the terminal on.
 import { Box, type Key, render, Text, useInput } from "ink";
+import { suspendJob } from "../interrupts.ts";
 
 interface TopViewProps {
   /** Coloured lines, already cut to the terminal. */
@@ -43,7 +44,7 @@ const named = [
 function keysOf(input: string, key: Key): string[] {
   const special = named.find(([field]) => key[field]);
   if (special !== undefined) return [special[1]];
-  if (key.ctrl) return input === "c" ? ["ctrl-c"] : [];
+  if (key.ctrl) return input === "c" || input === "z" ? [`ctrl-${input}`] : [];
   if (key.meta) return [];
   return [...input].map((character) => (character === "\r" || character === "\n" ? "enter" : character));
 }
@@ -54,20 +55,45 @@ export interface MountedTop {
   unmount(): Promise<void>;
 }
 
-/** Takes the whole terminal of stdout and stdin. */
+/** Where terminal and program disagree on how wide a character is, a line that is too wide must not take two rows. */
+const wrapping = { off: "\x1b[?7l", on: "\x1b[?7h" } as const;
+
+/** Takes the whole terminal of stdout and stdin; Ctrl-Z gives it back until the shell lets the program go on. */
 export function mountTop(onKey: (key: string) => void): MountedTop {
-  const instance = render(<TopView lines={[]} onKey={onKey} />, {
-    patchConsole: false,
-    exitOnCtrlC: false,
-    interactive: true,
-    alternateScreen: true,
-    incrementalRendering: true,
-  });
+  let lines: readonly string[] = [];
+  const view = () => <TopView lines={lines} onKey={(key) => (key === "ctrl-z" ? void suspend() : onKey(key))} />;
+  const mount = () => {
+    process.stdout.write(wrapping.off);
+    return render(view(), {
+      patchConsole: false,
+      exitOnCtrlC: false,
+      interactive: true,
+      alternateScreen: true,
+      incrementalRendering: true,
+    });
+  };
+  let instance: ReturnType<typeof render> | undefined = mount();
+  let isOver = false;
+  const unmount = async () => {
+    const mounted = instance;
+    instance = undefined;
+    mounted?.unmount();
+    await mounted?.waitUntilExit();
+    process.stdout.write(wrapping.on);
+  };
+  const suspend = async () => {
+    await unmount();
+    await suspendJob();
+    if (!isOver) instance = mount();
+  };
   return {
-    draw: (lines) => instance.rerender(<TopView lines={lines} onKey={onKey} />),
-    unmount: async () => {
-      instance.unmount();
-      await instance.waitUntilExit();
+    draw: (drawn) => {
+      lines = drawn;
+      instance?.rerender(view());
+    },
+    unmount: () => {
+      isOver = true;
+      return unmount();
     },
   };
 }
