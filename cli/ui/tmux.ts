@@ -39,9 +39,12 @@ export async function openTmux(
   return {
     screen,
     until: async (what) => {
+      let before: string | undefined;
       for (let wait = 0; wait < 400; wait++) {
         const seen = await screen();
-        if (typeof what === "string" ? seen.includes(what) : what.test(seen)) return seen;
+        // Twice the same: what is half drawn does not count.
+        if (seen === before && (typeof what === "string" ? seen.includes(what) : what.test(seen))) return seen;
+        before = seen;
         await Bun.sleep(50);
       }
       throw new Error(`'${what}' did not come: ${await screen()}`);
