@@ -16,7 +16,7 @@ export async function readRunProps(http: Http, hash: string, signal?: AbortSigna
     if (error instanceof ServerRefusal && error.status === 404) return undefined;
     if (!(error instanceof ServerRefusal && error.status === 500)) throw error;
   }
-  // The existing server can't tell of a run with a parameter that JSON has no word for, such as an infinity (W5).
+  // The existing server can't tell of a run whose parameters hold bytes that are no text (W5).
   const search = { query: runQuery(hash), limit: 1, withoutParams: true, withoutMetrics: true, signal };
   for await (const [, node] of searchRuns(http, search)) return propsIn(node);
   return undefined;

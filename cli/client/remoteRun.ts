@@ -7,17 +7,9 @@ import { artifactsName } from "../../server/store/artifactEntries.ts";
 import { findRemoteRun } from "./findRemoteRun.ts";
 import { foundSummary } from "./foundSummary.ts";
 import type { Http } from "./http.ts";
+import { objectDtypes, readInfo } from "./remoteInfo.ts";
 import { fieldsOf, listOf, readRunInfo } from "./results.ts";
 import { runQuery, searchRuns } from "./searches.ts";
-
-/** The stored types behind the API's words for them. */
-const dtypes: Readonly<Record<string, string>> = {
-  images: "image",
-  texts: "text",
-  distributions: "distribution",
-  audios: "audio",
-  figures: "figure",
-};
 
 /**
  * The run with its parameters and artifacts (as attributes) and its sequences but logs. Types of artifacts are `""` where the
@@ -28,18 +20,17 @@ export async function readRemoteRun(http: Http, typed: string, signal: AbortSign
   const hash = await findRemoteRun(http, typed, signal);
   const query = { query: runQuery(hash), limit: 1, withoutParams: true, signal };
   for await (const [found, node] of searchRuns(http, query)) {
-    const path = `runs/${encodeURIComponent(found)}/info`;
-    const json = await http.json({ path, query: { artifact_details: true }, signal });
-    const info = fieldsOf(json, "run");
+    const info = await readInfo(http, found, signal);
+    if (info === undefined) break;
     const run = foundSummary(found, node);
-    return { ...run, sequences: [...run.sequences, ...objectsIn(info)], attrs: attrsOf(found, json) };
+    return { ...run, sequences: [...run.sequences, ...objectsIn(info)], attrs: attrsOf(found, info) };
   }
   throw new MatyanError("not_found", `run '${hash}' has been deleted meanwhile`);
 }
 
-function objectsIn(info: ReturnType<typeof fieldsOf>): MetricSummary[] {
+function objectsIn(info: ValueMap): MetricSummary[] {
   const traces = fieldsOf(info.get("traces"), "traces");
-  return Object.entries(dtypes).flatMap(([kind, dtype]) =>
+  return Object.entries(objectDtypes).flatMap(([kind, dtype]) =>
     listOf(traces.get(kind)).map((item) => {
       const trace = fieldsOf(item, "trace");
       const given = trace.get("context") as Value;

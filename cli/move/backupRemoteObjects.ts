@@ -6,19 +6,11 @@ import { isMap, mapOf, toNumber, type Value, type ValueMap } from "../../formats
 import type { PointLines } from "../../server/archive/backupLines.ts";
 import type { Point } from "../../server/store/sequences.ts";
 import { sequenceBlobPath } from "../client/blobPaths.ts";
+import { type ObjectType, objectTypes } from "../client/remoteInfo.ts";
 import { fieldsOf, listOf } from "../client/results.ts";
 import { type BlobSink, type WantedBlob, writeSequenceBlobs } from "./backupRemoteBlobs.ts";
 import { rangeText, type Stretch, stepPages } from "./backupRemotePages.ts";
-import {
-  nodeValue,
-  type ObjectType,
-  objectTypes,
-  placeOf,
-  queryOf,
-  type RemoteRun,
-  type RemoteServer,
-  traceKey,
-} from "./backupRemoteServer.ts";
+import { nodeValue, placeOf, queryOf, type RemoteRun, type RemoteServer, traceKey } from "./backupRemoteServer.ts";
 
 /** What a page should hold, in bytes, more or less. */
 const pageSize = 1_000_000;

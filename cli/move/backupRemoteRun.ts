@@ -5,18 +5,12 @@ import { PointLines } from "../../server/archive/backupLines.ts";
 import { artifactsName } from "../../server/store/artifactEntries.ts";
 import type { Point } from "../../server/store/sequences.ts";
 import { ServerRefusal } from "../client/http.ts";
+import { objectDtypes } from "../client/remoteInfo.ts";
 import { writeArtifacts } from "./backupRemoteBlobs.ts";
 import { writeLogs } from "./backupRemoteLogs.ts";
 import { type MetricFacts, writeMetrics } from "./backupRemoteMetrics.ts";
 import { writeObjects } from "./backupRemoteObjects.ts";
-import {
-  type ListedRun,
-  type ObjectType,
-  type RemoteRun,
-  type RemoteServer,
-  type RemoteTrace,
-  traceKey,
-} from "./backupRemoteServer.ts";
+import { type ListedRun, type RemoteRun, type RemoteServer, type RemoteTrace, traceKey } from "./backupRemoteServer.ts";
 
 export interface RunWork {
   readonly server: RemoteServer;
@@ -111,14 +105,6 @@ function contextsOf({ traces }: RemoteRun, hasLogs: boolean): ValueMap {
 function tagsOf({ props }: RemoteRun): Value[] {
   return props.tags.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(({ id, name }) => mapOf({ id, name }));
 }
-
-const objectDtypes: Readonly<Record<ObjectType, string>> = {
-  images: "image",
-  texts: "text",
-  distributions: "distribution",
-  audios: "audio",
-  figures: "figure",
-};
 
 /** Objects and logs have no last value; 0.0 is what is stored of them (storage.md 2.5). */
 function entryOf(

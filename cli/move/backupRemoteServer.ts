@@ -3,13 +3,11 @@ import { contextId } from "../../formats/context.ts";
 import { MatyanError } from "../../formats/error.ts";
 import { decodeStream, foldObjects, type StreamKey, type StreamNode } from "../../formats/stream.ts";
 import { isMap, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
-import { type ApiCall, Http, ServerRefusal } from "../client/http.ts";
+import { type ApiCall, Http } from "../client/http.ts";
+import { type ObjectType, objectTypes, readInfo } from "../client/remoteInfo.ts";
 import { fieldsOf, listOf, type RunProps, readProps } from "../client/results.ts";
 import { readObjects } from "../client/searchStream.ts";
 import { readAgain } from "./backupRemotePages.ts";
-
-export const objectTypes = ["images", "texts", "distributions", "audios", "figures"] as const;
-export type ObjectType = (typeof objectTypes)[number];
 
 /** A run of the list; times in seconds since the epoch. */
 export interface ListedRun {
@@ -131,7 +129,7 @@ export class RemoteServer {
       { q: queryOf(hash, listed.archived), skip_system: false },
       true,
     );
-    const info = await this.#info(hash);
+    const info = await readInfo(this.http, hash, this.signal);
     if (info === undefined || found === undefined) return undefined;
     const run = fieldsOf(found, "run");
     const metrics = listOf(fieldsOf(run.get("traces"), "traces").get("metric")).map((node) => fieldsOf(node, "trace"));
@@ -152,28 +150,7 @@ export class RemoteServer {
 
   /** Whether anything that `info` tells of the run is other than it was. */
   async hasChanged({ hash, info }: RemoteRun): Promise<boolean> {
-    return !Bun.deepEquals(await this.#info(hash), info);
-  }
-
-  async #info(hash: string): Promise<ValueMap | undefined> {
-    const path = `runs/${encodeURIComponent(hash)}/info`;
-    const ask = async (query: Query) => {
-      const info = await this.get(path, { artifact_details: true, ...query });
-      if (isMap(info)) return info;
-      throw new MatyanError("corrupt", `${this.http.address} answers ${path} with something else than a run`);
-    };
-    try {
-      return await ask({});
-    } catch (error) {
-      if (!(error instanceof ServerRefusal)) throw error;
-      if (error.status === 404) return undefined;
-      if (error.status !== 500) throw error;
-    }
-    // The existing server can't tell of a run with a metric that ended as NaN (W5): all but its metrics can be had.
-    const parts: ValueMap[] = [];
-    for (const sequence of objectTypes) parts.push(await ask({ sequence }));
-    const traces = new Map(parts.flatMap((part) => [...((part.get("traces") as ValueMap | undefined) ?? [])]));
-    return new Map(parts[0]).set("traces", traces);
+    return !Bun.deepEquals(await readInfo(this.http, hash, this.signal), info);
   }
 }
 
