@@ -11,8 +11,10 @@ import { isAlive, processSpace } from "./processSpace.ts";
  * @throws MatyanError `not_found`, `io`
  */
 export async function makeTempFolder(prefix: string, parent: string = tmpdir()): Promise<string> {
+  // A folder that can't be listed may still be one to make folders in.
+  for (const name of await readdir(parent).catch(() => []))
+    if (isLeft(name, prefix)) await removeOwn(join(parent, name));
   try {
-    for (const name of await readdir(parent)) if (isLeft(name, prefix)) await removeOwn(join(parent, name));
     return await mkdtemp(join(parent, `${prefix}-${process.pid}-${processSpace}-`));
   } catch (error) {
     throw ioError(parent, error);
