@@ -1,6 +1,7 @@
 // Everything a server says of one run but its points: rest-api.md 1.4.
 import { MatyanError } from "../../formats/error.ts";
-import { isMap, type ValueMap } from "../../formats/value.ts";
+import type { StreamNode } from "../../formats/stream.ts";
+import { isMap, type Value, type ValueMap } from "../../formats/value.ts";
 import { type ApiCall, type Http, ServerRefusal } from "./http.ts";
 
 /** The API's words for kinds of sequences that are no metrics. */
@@ -40,4 +41,14 @@ export async function readInfo(
   for (const sequence of objectTypes) parts.push(await ask({ sequence }));
   const traces = new Map(parts.flatMap((part) => [...((part.get("traces") as ValueMap | undefined) ?? [])]));
   return new Map(parts[0]).set("traces", traces);
+}
+
+/** JSON has no NaN and no infinities, and says null: where the stream has one of them, it is put back. */
+export function fillNumbers(json: Value, node: StreamNode | undefined): Value {
+  if (json === null) return typeof node === "number" && !Number.isFinite(node) ? node : null;
+  if (Array.isArray(json))
+    return Array.isArray(node) ? json.map((item, i) => fillNumbers(item, node[i] as StreamNode | undefined)) : json;
+  if (isMap(json) && node instanceof Map)
+    return new Map(Array.from(json, ([name, item]) => [name, fillNumbers(item, node.get(name))]));
+  return json;
 }

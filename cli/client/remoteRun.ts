@@ -7,9 +7,9 @@ import { artifactsName } from "../../server/store/artifactEntries.ts";
 import { findRemoteRun } from "./findRemoteRun.ts";
 import { foundSummary } from "./foundSummary.ts";
 import type { Http } from "./http.ts";
-import { objectDtypes, readInfo } from "./remoteInfo.ts";
+import { fillNumbers, objectDtypes, readInfo } from "./remoteInfo.ts";
 import { fieldsOf, listOf, readRunInfo } from "./results.ts";
-import { runQuery, searchRuns } from "./searches.ts";
+import { isCutOff, runQuery, searchRuns } from "./searches.ts";
 
 /**
  * The run with its parameters and artifacts (as attributes) and its sequences but logs. Types of artifacts are `""` where the
@@ -22,10 +22,29 @@ export async function readRemoteRun(http: Http, typed: string, signal: AbortSign
   for await (const [found, node] of searchRuns(http, query)) {
     const info = await readInfo(http, found, signal);
     if (info === undefined) break;
+    await putNumbersBack(http, hash, info, signal);
     const run = foundSummary(found, node);
     return { ...run, sequences: [...run.sequences, ...objectsIn(info)], attrs: attrsOf(found, info) };
   }
   throw new MatyanError("not_found", `run '${hash}' has been deleted meanwhile`);
+}
+
+/** Where parameters are null in JSON, a search tells which of them are NaN or an infinity; a server that fails at that tells no more. */
+async function putNumbersBack(http: Http, hash: string, info: ValueMap, signal: AbortSignal): Promise<void> {
+  const params = (info.get("params") ?? null) as Value;
+  if (!holdsNull(params)) return;
+  try {
+    const search = { query: runQuery(hash), limit: 1, withoutMetrics: true, withSystem: true, signal };
+    for await (const [, node] of searchRuns(http, search))
+      info.set("params", fillNumbers(params, fieldsOf(node, "run").get("params")));
+  } catch (error) {
+    if (!isCutOff(error)) throw error;
+  }
+}
+
+function holdsNull(value: Value): boolean {
+  if (isMap(value)) return [...value.values()].some(holdsNull);
+  return value === null || (Array.isArray(value) && value.some(holdsNull));
 }
 
 function objectsIn(info: ValueMap): MetricSummary[] {

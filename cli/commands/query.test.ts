@@ -191,7 +191,7 @@ test("a run and the difference of two are shown the same from here and from the 
   const file = join(folder, "model.bin");
   writeFileSync(file, "weights");
   const logged = await Run.open({ repo: server.address, hash: "ccc4".padEnd(32, "0") });
-  await logged.set("hparams", { lr: 0.5, nested: { deep: [1, 2.5, "x"] } });
+  await logged.set("hparams", { lr: 0.5, nested: { deep: [1, 2.5, "x", Number.NaN], none: null } });
   await logged.track(1.5, { name: "loss", step: 3 });
   await logged.track(0.5, { name: "loss", step: 30 });
   await logged.track(new Text("a text"), { name: "notes", step: 1 });

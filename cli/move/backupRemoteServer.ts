@@ -4,7 +4,7 @@ import { MatyanError } from "../../formats/error.ts";
 import { decodeStream, foldObjects, type StreamKey, type StreamNode } from "../../formats/stream.ts";
 import { isMap, toNumber, type Value, type ValueMap } from "../../formats/value.ts";
 import { type ApiCall, Http } from "../client/http.ts";
-import { type ObjectType, objectTypes, readInfo } from "../client/remoteInfo.ts";
+import { fillNumbers, type ObjectType, objectTypes, readInfo } from "../client/remoteInfo.ts";
 import { fieldsOf, listOf, type RunProps, readProps } from "../client/results.ts";
 import { readObjects } from "../client/searchStream.ts";
 import { readAgain } from "./backupRemotePages.ts";
@@ -165,16 +165,6 @@ export function nodeValue(node: StreamNode | undefined): Value {
   if (node instanceof Float64Array) return Array.from(node);
   if (Array.isArray(node)) return node.map((item) => nodeValue(item as StreamNode));
   return (node ?? null) as Value;
-}
-
-/** JSON has no NaN and no infinities, and says null: where the stream has one of them, it is put back. */
-function fillNumbers(json: Value, node: StreamNode | undefined): Value {
-  if (json === null) return typeof node === "number" && !Number.isFinite(node) ? node : null;
-  if (Array.isArray(json))
-    return Array.isArray(node) ? json.map((item, i) => fillNumbers(item, node[i] as StreamNode | undefined)) : json;
-  if (isMap(json) && node instanceof Map)
-    return new Map(Array.from(json, ([name, item]) => [name, fillNumbers(item, node.get(name))]));
-  return json;
 }
 
 type Fields = ReturnType<typeof fieldsOf>;
