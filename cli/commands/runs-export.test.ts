@@ -85,6 +85,18 @@ test("an existing file stays as it is until the new one is whole", async () => {
   expect(existsSync(file)).toBe(true);
 });
 
+test("a metric that none of the runs has is told with those that there are, and no file is left; no runs are no failure", async () => {
+  for (const where of [[], ["--url", server.address]]) {
+    const file = join(folder, "slip.csv");
+    const slip = await matyan("export", "-o", file, "--metric", "loss", "--metric", "los", ...where);
+    expect(slip.code).toBe(1);
+    expect(slip.err).toMatch(/none of these runs has a metric 'los'\nThere are: loss/);
+    expect(readdirSync(folder).filter((name) => name.startsWith("slip"))).toEqual([]);
+    const none = await matyan("export", "--query", "run.name == 'nope'", "--metric", "los", ...where);
+    expect(none).toMatchObject({ code: 0, err: "No runs match.\n" });
+  }
+});
+
 test("parameters come by their paths", async () => {
   const { out } = await matyan("export", "--params", "--query", "run.hparams.layers.width == 16");
   expect(out.split("\r\n").filter((line) => line.includes("hparams"))).toEqual([
@@ -102,6 +114,7 @@ test("a diff shows what differs, or all", async () => {
   });
   const all = JSON.parse((await matyan("diff", "aaa1", "bbb2", "--all", "--json")).out) as { params: unknown[] };
   expect(all.params).toContainEqual({ name: "hparams.lr", a: 0.1, b: 0.1, same: true });
+  expect((await matyan("diff", "aaa1", "bbb2", "--all", "--format", "csv")).out).toContain("metric,odd,NaN,NaN,true");
   const table = await matyan("diff", "aaa1", "bbb2");
   expect(table.out).toMatch(/hparams\.layers\.width +8 +16/);
   expect(table.out).toContain(String((points - 1) / 8));

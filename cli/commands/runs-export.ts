@@ -1,10 +1,11 @@
 // `matyan runs export`: metrics or parameters of runs as CSV, JSON lines or Parquet, for pandas, DuckDB and spreadsheets.
 import { isMap, type Value } from "../../formats/value.ts";
-import { type MetricRef, parseMetric } from "../../server/listing/metricName.ts";
+import { type MetricRef, metricMatches, metricTitle, parseMetric } from "../../server/listing/metricName.ts";
 import { withStore } from "../../server/listing/open.ts";
 import { type PointRow, pointRows } from "../../server/listing/points.ts";
+import { unknownMetric } from "../../server/listing/ranking.ts";
 import { selectRuns } from "../../server/listing/select.ts";
-import { type NameCache, type RunSummary, readSummary } from "../../server/listing/summary.ts";
+import { metricsOf, type NameCache, type RunSummary, readSummary } from "../../server/listing/summary.ts";
 import { artifactsName } from "../../server/store/artifactEntries.ts";
 import type { Store } from "../../server/store/index.ts";
 import { parseAddress } from "../client/address.ts";
@@ -34,6 +35,9 @@ interface Options {
   readonly tag?: string;
   readonly url?: string;
 }
+
+/** Names of metrics kept for the error that says which there are. */
+const mostKnown = 1_000;
 
 const metricColumns: readonly ExportColumn[] = [
   { name: "run", type: "text" },
@@ -81,7 +85,7 @@ export const define: Define = (command) => {
     )
     .addHelpText(
       "after",
-      "\nTimes are seconds since 1970, contexts `k=v` texts. An output file appears when it is whole. The existing services tell no epochs and times.",
+      "\nTimes are seconds since 1970, contexts `k=v` texts. An output file appears when it is whole. The existing services tell no epochs and times, and servers whole numbers among parameters from 2^31 on as floats.",
     )
     .action(
       execute<[], Options>((context, options) =>
@@ -135,6 +139,8 @@ function metricsIn({ metric = [] }: Options): MetricRef[] {
 async function exportRuns({ out, signal, progress }: Context, options: Options, source: ExportSource): Promise<void> {
   const { params = false } = options;
   const writer = await openRowWriter(out, options.format, params ? paramColumns : metricColumns, options.output);
+  const unseen = new Map((params ? [] : (options.metric ?? [])).map((typed) => [typed, parseMetric(typed)]));
+  const known = new Set<string>();
   let runs = 0;
   let rows = 0;
   progress.stage("runs");
@@ -156,14 +162,20 @@ async function exportRuns({ out, signal, progress }: Context, options: Options, 
               point.value,
             ]),
           );
+      for (const metric of unseen.size === 0 ? [] : metricsOf(run)) {
+        for (const [typed, ref] of unseen) if (metricMatches(ref, metric)) unseen.delete(typed);
+        if (known.size < mostKnown) known.add(metricTitle(metric));
+      }
       runs++;
       progress.advance(1);
     }
+    for (const typed of runs === 0 ? [] : unseen.keys()) throw unknownMetric(typed, known);
     await writer.finish();
   } catch (error) {
     writer.abort();
     throw error;
   }
+  if (runs === 0 && !out.quiet && !out.json) out.rawError("No runs match.\n");
   if (options.output !== undefined) {
     out.record({ file: options.output, format: options.format, runs, rows });
     out.info(`${counted(rows, "row")} of ${counted(runs, "run")} in ${options.output}`);

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { Stored, toJsonText } from "../json.ts";
 import type { Output } from "../output.ts";
 import { csvRecord } from "./csv.ts";
+import { safeText } from "./text.ts";
 
 export type TableFormat = "table" | "csv";
 
@@ -19,21 +20,30 @@ export function addFormatOption(command: Command): Command {
  */
 export function inFormat(out: Output, format: TableFormat, fields: readonly string[]): Output {
   if (format === "table" || out.json) return out;
-  out.raw(csvRecord(fields));
+  printCsv(out, fields);
   return {
     ...out,
     json: true,
     record: (document) => {
       const values = new Map(Object.entries(document));
-      out.raw(csvRecord(fields.map((field) => cellOf(values.get(field)))));
+      printCsv(
+        out,
+        fields.map((field) => cellOf(values.get(field))),
+      );
     },
     line: () => undefined,
     info: () => undefined,
   };
 }
 
+/** A record as it is, but on a terminal with what could move its cursor escaped: there it is read by a person. */
+export function printCsv(out: Output, fields: readonly string[]): void {
+  out.raw(csvRecord(out.terminal.stdout ? fields.map(safeText) : fields));
+}
+
 function cellOf(value: unknown): string {
   const plain = value instanceof Stored ? value.value : value;
   if (plain === null || plain === undefined) return "";
+  if (typeof plain === "number" && !Number.isFinite(plain)) return String(plain);
   return typeof plain === "string" ? plain : toJsonText(value);
 }
