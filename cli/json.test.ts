@@ -23,6 +23,14 @@ test("what JSON has no word for becomes an object with a dollar key", () => {
   expect(storedToJson(new Extension(9, Uint8Array.of(0)))).toBe('{"$ext":9,"b64":"AA=="}');
 });
 
+test("what a terminal would obey is escaped, and reads back the same", () => {
+  const text = "\u001b[2J \u009b31m \u202egnp.exe \ufeff 日本 \u05e9";
+  const json = toJsonText({ name: text, stored: new Map([[text, text]]) });
+  expect(json).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e\ufeff]/);
+  expect(json).toContain("\\u009b31m \\u202egnp.exe \\ufeff 日本 \u05e9");
+  expect(JSON.parse(json)).toEqual({ name: text, stored: { [text]: text } });
+});
+
 test("any stored value is valid JSON and, but for those objects, reads back as the same value", () => {
   const { value } = fc.letrec<{ value: Value }>((tie) => ({
     value: fc.oneof(

@@ -31,19 +31,29 @@ function write(value: unknown, stored: boolean): string {
     case "bigint":
       return String(value);
     case "string":
-      return JSON.stringify(value.toWellFormed());
+      return quote(value);
     case "number":
       return writeNumber(value, stored);
   }
   if (Array.isArray(value)) return `[${value.map((item) => write(item, stored)).join(",")}]`;
   if (value instanceof Stored) return write(value.value, true);
   if (value instanceof Map)
-    return `{${[...value].map(([key, item]) => `${JSON.stringify(String(key).toWellFormed())}:${write(item, true)}`).join(",")}}`;
+    return `{${[...value].map(([key, item]) => `${quote(String(key))}:${write(item, true)}`).join(",")}}`;
   if (value instanceof Uint8Array) return `{"$bytes":${value.length},"b64":"${base64(value)}"}`;
   if (value instanceof Timestamp) return `{"$time":${writeNumber(value.seconds, true)}}`;
   if (value instanceof Extension) return `{"$ext":${value.type},"b64":"${base64(value.data)}"}`;
   const fields = Object.entries(value as object).filter(([, item]) => item !== undefined);
   return `{${fields.map(([key, item]) => `${JSON.stringify(key)}:${write(item, stored)}`).join(",")}}`;
+}
+
+/** What terminals obey beside the controls that JSON escapes anyway: C1, line separators, marks that reorder text. */
+const obeyed = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
+function quote(text: string): string {
+  return JSON.stringify(text.toWellFormed()).replace(
+    obeyed,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function writeNumber(value: number, stored: boolean): string {

@@ -1,5 +1,6 @@
 // Standard output and error of a command: lines for people, JSON for programs, never both.
 import { writeSync } from "node:fs";
+import { MatyanError, messageOf } from "../formats/error.ts";
 import type { TerminalSettings } from "../server/config.ts";
 import { toJsonText } from "./json.ts";
 import type { CommonOptions } from "./runtime.ts";
@@ -147,14 +148,22 @@ function attempt(write: () => void): void {
   }
 }
 
-/** Writes all of it: a pipe that is full for the moment (EAGAIN) is waited for, so that output order is program order. */
-function writeAll(fd: number, text: string): void {
+/**
+ * Writes all of it: a pipe that is full for the moment (EAGAIN) is waited for, so that output order is program order.
+ * @throws MatyanError `io`, and as it is what means that the reader went away
+ */
+function writeAll(fd: 1 | 2, text: string): void {
   let bytes = Buffer.from(text);
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(writeSync(fd, bytes));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      if (isBrokenPipe(error)) throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN")
+        throw new MatyanError("io", `${fd === 1 ? "stdout" : "stderr"} can't be written: ${messageOf(error)}`, {
+          hint: "Send the output elsewhere, or make room for it.",
+          cause: error,
+        });
       Bun.sleepSync(1);
     }
   }

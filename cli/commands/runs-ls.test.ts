@@ -1,10 +1,11 @@
 // `matyan runs ls --url` lists what `matyan runs ls` beside the store does: the same runs, in the same order, with the same values.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openTestServer, type TestServer } from "../client/testing.ts";
-import { runMatyan } from "../testing.ts";
+import { mainFile, runMatyan } from "../testing.ts";
+import { startInTerminal } from "../testingTerminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "matyan-runs-ls-test-"));
 let server: TestServer;
@@ -23,7 +24,7 @@ const runs: Readonly<Record<string, TestRun>> = {
   aa: { name: "b", experiment: "e1", metrics: [["loss", 0.5]], duration: 90.5 },
   ab: { name: "a", metrics: [["loss", 0.25, "val"]], duration: 12 },
   ac: { name: "ａ wide", experiment: "e2", metrics: [["loss", null]] },
-  ad: { name: "😀", experiment: "e1", metrics: [["acc", 1]], duration: 7.25 },
+  ad: { name: "😀\u001b[2J", experiment: "e1", metrics: [["acc", 1]], duration: 7.25 },
   ae: { name: "a", metrics: [["loss", 0.5]] },
   af: { name: "a", experiment: "e1", archived: true, metrics: [["loss", 9]], duration: 3 },
 };
@@ -88,6 +89,29 @@ test("CSV of a server has the same bytes", async () => {
   expect(there).toEqual(here);
   expect(here.out.split("\n")).toHaveLength(7);
 });
+
+test("CSV moves no cursor on a terminal, and is whole elsewhere", async () => {
+  const surroundings = { cwd: folder, env: { MATYAN_DATA: server.dataDir } };
+  const list = ["runs", "ls", "--format", "csv", "--columns", "name"];
+  const terminal = startInTerminal([...list, "--no-pager"], surroundings);
+  await terminal.until("😀\\x1b[2J");
+  expect(await terminal.ended).toBe(0);
+  expect((await runMatyan(list, surroundings)).out).toContain("😀\u001b[2J");
+});
+
+test.skipIf(!existsSync("/dev/full"))(
+  "a full disk under the output is an error that says so (needs /dev/full)",
+  async () => {
+    const child = Bun.spawn([process.execPath, mainFile, "runs", "ls"], {
+      cwd: folder,
+      env: { MATYAN_DATA: server.dataDir },
+      stdout: Bun.file("/dev/full"),
+      stderr: "pipe",
+    });
+    expect(await child.stderr.text()).toContain("error: stdout can't be written: ENOSPC");
+    expect(await child.exited).toBe(1);
+  },
+);
 
 test.each([
   [["--sort", "metric:los"], "none of these runs has a metric 'los'"],

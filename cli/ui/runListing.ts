@@ -9,7 +9,7 @@ import { shortHashes } from "../../server/listing/shortHash.ts";
 import { metricsOf, type RunSummary } from "../../server/listing/summary.ts";
 import type { Store } from "../../server/store/index.ts";
 import type { Output } from "../output.ts";
-import { csvRecord } from "./csv.ts";
+import { printCsv } from "./csvOutput.ts";
 import { columnTitle, csvField, type RunColumn } from "./runColumns.ts";
 import { runDocument } from "./runDocument.ts";
 import { type ReadSparks, RunTable, sparkCells } from "./runTable.ts";
@@ -102,9 +102,13 @@ function printer(
   }
   const columns = asked ?? defaultColumns(first);
   if (format === "csv") {
-    out.raw(csvRecord(columns.map(columnTitle)));
+    printCsv(out, columns.map(columnTitle));
     return async (runs) => {
-      for (const run of runs) out.raw(csvRecord(columns.map((column) => csvField(run, column))));
+      for (const run of runs)
+        printCsv(
+          out,
+          columns.map((column) => csvField(run, column)),
+        );
     };
   }
   const table = new RunTable({
