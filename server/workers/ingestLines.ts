@@ -82,7 +82,7 @@ export async function ingestLines(
     signal?.throwIfAborted();
   };
 
-  progress.stage("applying messages", undefined, "line");
+  progress.stage("applying messages", undefined, "lines");
   for await (const line of lines) {
     if (line.bytes !== undefined && isBlank(line.bytes)) {
       counts.skipped++;
