@@ -1,4 +1,5 @@
 // Runs of a server by what somebody typed. Servers know whole hashes only: for a beginning of one all runs are listed.
+import { MatyanError } from "../../formats/error.ts";
 import type { StreamNode } from "../../formats/stream.ts";
 import { findRunAmong, type NamedRun } from "../../server/listing/findRun.ts";
 import { type Http, ServerRefusal } from "./http.ts";
@@ -14,9 +15,10 @@ export async function readRunProps(http: Http, hash: string, signal?: AbortSigna
     return readProps(fieldsOf(info, "run").get("props"));
   } catch (error) {
     if (error instanceof ServerRefusal && error.status === 404) return undefined;
-    if (!(error instanceof ServerRefusal && error.status === 500)) throw error;
+    const isFailure = error instanceof ServerRefusal && error.status === 500;
+    if (!isFailure && !(error instanceof MatyanError && error.code === "unsupported")) throw error;
   }
-  // The existing server can't tell of a run whose parameters hold bytes that are no text (W5).
+  // The existing server can't tell of a run whose parameters hold bytes that are no text (W5), or whose hash has a slash.
   const search = { query: runQuery(hash), limit: 1, withoutParams: true, withoutMetrics: true, signal };
   for await (const [, node] of searchRuns(http, search)) return propsIn(node);
   return undefined;
@@ -49,7 +51,7 @@ export async function findRemoteRuns(http: Http, typed: readonly string[], signa
   return hashes;
 }
 
-/** More than any server has: all runs in one answer. The existing server sorts all of them for each, and hangs at short ones (W1). */
+/** More than any server has: all runs in one answer, for which they are looked for and sorted once. */
 export const wholeList = 1_000_000;
 
 async function listRuns(http: Http, signal: AbortSignal): Promise<NamedRun[]> {

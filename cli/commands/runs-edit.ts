@@ -65,7 +65,11 @@ function choosing(command: Command, typed: string): Command {
     .option("--url <api>", "edit the runs of the server at this address instead of those of the store")
     .addHelpText(
       "after",
-      examples(`matyan runs ${typed} 3f9c1a20`, `matyan runs ${typed} --query 'run.duration < 60' --dry-run`),
+      examples(
+        `matyan runs ${typed} 3f9c1a20`,
+        `matyan runs ${typed} --query 'run.duration < 60' --dry-run`,
+        `matyan runs ${typed} 3f9c1a20 --url http://localhost:53800`,
+      ),
     )
     .addHelpText(
       "after",
