@@ -83,6 +83,23 @@ test.each([
   expect(found.map((line) => (JSON.parse(line) as { hash: string }).hash).join()).toBe(hashes);
 });
 
+test("a run that goes while runs are listed hides no others", async () => {
+  await using proxy = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async (request) => {
+      const { pathname, search } = new URL(request.url);
+      if (pathname.includes("/aa/")) return Response.json({ error: { message: "Not Found" } }, { status: 404 });
+      const { method, headers } = request;
+      return fetch(`${server.address}${pathname}${search}`, { method, headers, body: await request.arrayBuffer() });
+    },
+  });
+  const url = `http://127.0.0.1:${proxy.port}`;
+  const { out, code } = await runMatyan(["runs", "ls", "--url", url], { cwd: folder });
+  expect([code, out.match(/^a[a-f]/gm)]).toEqual([0, ["ae", "ad", "ac", "ab", "aa"]]);
+  expect(out).toMatch(/^aa .* 0\.5$/m);
+});
+
 test("CSV of a server has the same bytes", async () => {
   const columns = ["--columns", "hash,name,experiment,created,duration,metric:loss"];
   const [here, there] = await listed(["--format", "csv", "--sort", "metric:loss", ...columns]);

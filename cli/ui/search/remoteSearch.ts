@@ -130,8 +130,16 @@ async function* foundMetrics(
 /** A server does not tell which beginnings of hashes are unique: they are shown whole. */
 export function remoteSource(http: Http, signal: AbortSignal): RunSource {
   return {
-    readSparks: async ({ hash }, metrics) =>
-      (await sampleMetrics(http, hash, metrics, sparkCells, signal)).map(({ values }) => values),
+    readSparks: async ({ hash }, metrics) => {
+      try {
+        return (await sampleMetrics(http, hash, metrics, sparkCells, signal)).map(({ values }) => values);
+      } catch (error) {
+        // A run that is gone meanwhile, or that the server fails at, hides no others: it has no sparks.
+        if (error instanceof ServerRefusal || (error instanceof MatyanError && error.code === "unsupported"))
+          return metrics.map(() => []);
+        throw error;
+      }
+    },
     shortHashes: async () => new Map(),
   };
 }
