@@ -5,6 +5,8 @@ export interface TestTerminal {
   /** All that was written to it so far, as it came. */
   readonly text: () => string;
   type(keys: string): void;
+  /** With SIGTERM. */
+  kill(): void;
   /** Until the text holds it, from `from` on; gives the place behind it. @throws Error with the text when the program ends before. */
   until(part: string | RegExp, from?: number): Promise<number>;
   readonly ended: Promise<number>;
@@ -37,6 +39,7 @@ export function startInTerminal(
   return {
     text: () => text,
     type: (keys) => void child.terminal!.write(keys),
+    kill: () => child.kill(),
     until: async (part, from = 0) => {
       for (;;) {
         const at = find(part, from);

@@ -125,6 +125,18 @@ test("Ctrl-R finds an earlier line while it is typed, to run or to edit it", asy
   ]);
 });
 
+test.each([
+  ["prompt", "tru", "tru"],
+  ["search of the history", "\u0012run", "(search) run"],
+])("a signal ends the %s", async (_name, keys, seen) => {
+  const terminal = startInTerminal(["query"], { cwd: folder, env });
+  const at = await terminal.until("run>");
+  terminal.type(keys);
+  await terminal.until(seen, at);
+  terminal.kill();
+  expect(await terminal.ended).toBe(130);
+});
+
 test("after Ctrl-Z the prompt goes on with what was typed", async () => {
   const terminal = startInTerminal(["query"], { cwd: folder, env });
   let at = await terminal.until("run>");

@@ -38,8 +38,8 @@ export async function promptForQueries(
   out.rawError(out.errorStyle.dim("Type an expression; help says more, Ctrl-D ends.\n"));
   let mode = first;
   while (!signal.aborted) {
-    const line = await readLine(`${out.style.bold(`${mode}>`)} `, history.newestFirst());
-    if (line === undefined) return;
+    const line = await readLine(`${out.style.bold(`${mode}>`)} `, history.newestFirst(), signal);
+    if (line === undefined) break;
     const text = line.trim();
     if (text === "") continue;
     if (text === "exit" || text === "quit") return;
@@ -52,6 +52,7 @@ export async function promptForQueries(
         /^explain\s/.test(text) ? explain(own, text.slice(8), mode) : find(own, text, mode),
       );
   }
+  signal.throwIfAborted();
 }
 
 async function attempt(context: Context, work: (context: Context) => Promise<void>): Promise<void> {
@@ -66,16 +67,16 @@ async function attempt(context: Context, work: (context: Context) => Promise<voi
   }
 }
 
-/** Undefined at the end of the input. Ctrl-C empties the line. */
-async function readLine(prompt: string, history: string[]): Promise<string | undefined> {
+/** Undefined at the end of the input, and when it is stopped. Ctrl-C empties the line. */
+async function readLine(prompt: string, history: string[], signal: AbortSignal): Promise<string | undefined> {
   let choice: Choice | undefined;
   for (;;) {
-    const answer = await editLine(prompt, history, choice);
+    const answer = await editLine(prompt, history, choice, signal);
     choice = await answer.chosen;
     if (answer.line !== undefined) return answer.line;
     if (choice !== undefined) continue;
     process.stdout.write("\n");
-    if (answer.isOver) return undefined;
+    if (answer.isOver || signal.aborted) return undefined;
   }
 }
 
@@ -86,7 +87,7 @@ interface Answer {
   readonly isOver?: boolean;
 }
 
-function editLine(prompt: string, history: string[], start: Choice | undefined): Promise<Answer> {
+function editLine(prompt: string, history: string[], start: Choice | undefined, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve) => {
     // A new one each time: what runs in between has the terminal to itself, as it was.
     const lines = createInterface({
@@ -102,16 +103,18 @@ function editLine(prompt: string, history: string[], start: Choice | undefined):
     const end = (answer: () => Answer) => {
       isOpen = false;
       process.stdin.off("keypress", onKey);
+      signal.removeEventListener("abort", onClose);
       lines.off("close", onClose).close();
       resolve(answer());
     };
     const onKey = (_text: string | undefined, key: Key) => {
       if (!key.ctrl || key.name !== "r") return;
       moveCursor(process.stdout, 0, -lines.getCursorPos().rows);
-      end(() => ({ chosen: searchHistory(lines.line, history) }));
+      end(() => ({ chosen: searchHistory(lines.line, history, signal) }));
     };
     const onClose = () => end(() => ({ isOver: true }));
     process.stdin.on("keypress", onKey);
+    signal.addEventListener("abort", onClose);
     lines.once("line", (line) => end(() => ({ line })));
     lines.once("SIGINT", () => end(() => ({})));
     lines.once("close", onClose);

@@ -12,9 +12,13 @@ export interface Choice {
  * Takes the terminal, at the beginning of a line that it may overwrite, until a line is chosen. The case of letters does
  * not count. Ctrl-R goes to older matches, Ctrl-S back to newer ones; Enter chooses what is shown and runs it; Escape and
  * Ctrl-G give `typed` back; any other key takes what is shown to be edited.
- * @param history the newest first @returns undefined after Ctrl-C
+ * @param history the newest first @returns undefined after Ctrl-C, and when it is stopped
  */
-export function searchHistory(typed: string, history: readonly string[]): Promise<Choice | undefined> {
+export function searchHistory(
+  typed: string,
+  history: readonly string[],
+  signal: AbortSignal,
+): Promise<Choice | undefined> {
   const { stdin, stdout } = process;
   let pattern = "";
   let matches: readonly string[] = [];
@@ -39,6 +43,7 @@ export function searchHistory(typed: string, history: readonly string[]): Promis
     const end = (choice: Choice | undefined) => {
       stdin.off("keypress", onKey);
       stdout.off("resize", draw);
+      signal.removeEventListener("abort", onAbort);
       stdin.setRawMode(false);
       stdin.pause();
       cursorTo(stdout, 0);
@@ -57,6 +62,8 @@ export function searchHistory(typed: string, history: readonly string[]): Promis
       else return end({ line: shown(), isRun: false });
       draw();
     };
+    const onAbort = () => end(undefined);
+    signal.addEventListener("abort", onAbort);
     emitKeypressEvents(stdin);
     stdin.setRawMode(true);
     stdin.on("keypress", onKey).resume();
