@@ -9,7 +9,7 @@ import { commands, families } from "../commands/index.ts";
 import { fieldNames } from "../ui/runColumns.ts";
 import { safeText } from "../ui/text.ts";
 import { entityCandidates, lockCandidates, metricCandidates, runCandidates } from "./storeNames.ts";
-import { findCommand, firstWord, joinEquals, locate, type Place } from "./words.ts";
+import { findCommand, firstWord, joinBreaks, locate, type Place } from "./words.ts";
 
 export interface Candidate {
   readonly value: string;
@@ -25,7 +25,18 @@ export interface Completion {
   readonly paths: Paths;
 }
 
-type Kind = "run" | "runs" | "experiment" | "tag" | "metric" | "columns" | "sort" | "lock" | "files" | "folders";
+type Kind =
+  | "command"
+  | "run"
+  | "runs"
+  | "experiment"
+  | "tag"
+  | "metric"
+  | "columns"
+  | "sort"
+  | "lock"
+  | "files"
+  | "folders";
 
 /** A key press must not wait for a store that is away, in milliseconds. */
 const patienceMs = 2_000;
@@ -49,6 +60,7 @@ const argumentKinds: Readonly<Record<string, Kind>> = {
   a: "run",
   archive: "files",
   b: "run",
+  command: "command",
   file: "files",
   hash: "run",
   lock: "lock",
@@ -64,7 +76,7 @@ const nothing: Completion = { candidates: [], paths: "none" };
 
 /** `words` are those behind `matyan`, the last of them the one that is being typed, `""` where nothing of it is. */
 export async function complete(words: readonly string[]): Promise<Completion> {
-  const joined = joinEquals(words);
+  const joined = joinBreaks(words);
   const before = joined.slice(0, -1);
   const current = joined.at(-1) ?? "";
   const found = findCommand(before);
@@ -102,11 +114,16 @@ async function atPlace(place: Place): Promise<Completion> {
   const kind = option === undefined ? argumentKinds[argument?.name() ?? ""] : optionKinds[option.long ?? ""];
   if (kind === undefined) return nothing;
   if (kind === "files" || kind === "folders") return { candidates: [], paths: kind };
-  if (kind === "columns") return { candidates: listItem(typed, named(fieldNames)), paths: "none" };
-  if (kind === "sort") return { candidates: beginningWith(typed, named(sortNames)), paths: "none" };
+  if (kind === "command") return beginning(place.arguments, typed);
   // Names of a server's store cannot be asked for in the time of a key press.
-  if (place.options.has("--url")) return nothing;
-  return { candidates: await fromStore(place, kind), paths: "none" };
+  const stored = place.options.has("--url") ? [] : await fromStore(place, kind);
+  if (kind === "columns") return { candidates: listItem(typed, [...named(fieldNames), ...stored]), paths: "none" };
+  if (kind === "sort") {
+    const sign = typed.startsWith("-") ? "-" : "";
+    const keys = [...named(sortNames), ...stored].map(({ value }) => ({ value: `${sign}${value}` }));
+    return { candidates: beginningWith(typed, keys), paths: "none" };
+  }
+  return { candidates: stored, paths: "none" };
 }
 
 function optionsOf(command: Command): Candidate[] {
@@ -131,6 +148,9 @@ async function fromStore({ typed, options, arguments: words }: Place, kind: Kind
         return beginningWith(typed, await entityCandidates(store, kind));
       case "metric":
         return beginningWith(typed, await metricCandidates(store, words));
+      case "columns":
+      case "sort":
+        return (await metricCandidates(store, [])).map(({ value }) => ({ value: `metric:${value}` }));
       case "lock":
         return beginningWith(typed, await lockCandidates(store));
       default:

@@ -45,6 +45,8 @@ test("commands, families and options complete, whatever common flags stand befor
   expect((await complete("runs", "ls", "--format=c")).values).toEqual(["--format=csv"]);
   expect((await complete("runs", "ls", "--format", "=", "c")).values).toEqual(["--format=csv"]);
   expect((await complete("nonsense", "")).values).toEqual([]);
+  expect((await complete("man", "ru")).values).toEqual(["runs"]);
+  expect((await complete("man", "runs", "di")).values).toEqual(["diff"]);
 });
 
 test("hashes, experiments and metrics come from the store", async () => {
@@ -59,6 +61,9 @@ test("hashes, experiments and metrics come from the store", async () => {
     "epoch_accuracy",
     "epoch_loss",
   ]);
+  expect((await complete("runs", "ls", "--sort", "-metric:epoch_l")).values).toEqual(["-metric:epoch_loss"]);
+  expect((await complete("runs", "ls", "--sort", "metric", ":", "epoch_l")).values).toEqual(["metric:epoch_loss"]);
+  expect((await complete("runs", "ls", "--columns", "name,metric:epoch_l")).values).toEqual(["name,metric:epoch_loss"]);
   const { out } = await matyan(["__complete", "runs", "show", hash]);
   expect(out).toContain(`${hash}\tdamaged/header_only, 2026-11-22`);
 });
@@ -93,8 +98,11 @@ for (const [shell, script] of Object.entries(inShell)) {
     expect(await ask("runs", "sho")).toContain("show");
     expect(await ask("runs", "show", hash.slice(0, 3))).toContain(hash);
     expect((await ask("verify", "sav")).map((name) => name.trim())).toContain("saved.tar.gz");
-    if (shell === "bash") expect(await ask("runs", "ls", "--format", "=", "c")).toContain("csv");
-    else expect(await ask("runs", "ls", "--format=c")).toContain("--format=csv");
+    if (shell === "bash") {
+      expect(await ask("runs", "ls", "--format", "=", "c")).toContain("csv");
+      expect(await ask("runs", "ls", "--sort", "metric", ":", "epoch_l")).toContain("epoch_loss");
+      expect(await ask("runs", "ls", "--columns", "name,metric", ":")).toContain("epoch_loss");
+    } else expect(await ask("runs", "ls", "--format=c")).toContain("--format=csv");
   });
 }
 

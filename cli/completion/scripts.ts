@@ -3,17 +3,19 @@
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
-/** Bash splits words at `=` and has no descriptions; a candidate replaces only what stands behind the last `=`. */
+/** Bash splits words at `=` and `:` and has no descriptions; a candidate replaces only what stands behind the last of them. */
 const bash = `# matyan: completion for bash
 _matyan() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" line value paths=""
+  local cur="\${COMP_WORDS[COMP_CWORD]}" line value paths="" split=""
   local typed="\${cur#[\\"\\']}"
   [ "$typed" = "=" ] && typed=""
+  [ "$cur" = ":" ] || [ "\${COMP_WORDS[COMP_CWORD-1]}" = ":" ] && split=":"
   COMPREPLY=()
   while IFS= read -r line; do
     if [ -z "$paths" ]; then paths="$line"; continue; fi
     value="\${line%%$'\\t'*}"
     case "$value" in --*=*) case "$COMP_WORDBREAKS" in *=*) value="\${value#*=}";; esac;; esac
+    [ -n "$split" ] && value="\${value#*:}"
     case "$cur" in
       [\\"\\']*) COMPREPLY+=("$value") ;;
       *) COMPREPLY+=("$(printf '%q' "$value")") ;;

@@ -16,17 +16,18 @@ export interface Place {
   readonly arguments: readonly string[];
 }
 
-/** Bash gives `--format=csv` as three words. */
-export function joinEquals(words: readonly string[]): string[] {
+/** Bash gives `--format=csv` and `metric:loss` as three words each. */
+export function joinBreaks(words: readonly string[]): string[] {
   const joined: string[] = [];
   let glue = false;
   for (const word of words) {
     const previous = joined.at(-1);
-    if (word === "=" && previous?.startsWith("--") && !previous.includes("="))
-      joined[joined.length - 1] = `${previous}=`;
-    else if (glue) joined[joined.length - 1] = `${previous}${word}`;
+    const isBreak =
+      (word === "=" && previous?.startsWith("--") && !previous.includes("=")) ||
+      (word === ":" && previous !== undefined);
+    if (isBreak || glue) joined[joined.length - 1] = `${previous}${word}`;
     else joined.push(word);
-    glue = word === "=" && joined.at(-1) !== "=";
+    glue = isBreak ?? false;
   }
   return joined;
 }
