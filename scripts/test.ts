@@ -1,6 +1,6 @@
 // Runs the type check, the linter and the tests, and closes with one line that counts them all. With --services tests on real
 // servers run as well, as far as this machine can have them; what was started for them is stopped in the end.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -12,9 +12,47 @@ interface Tally {
 
 const tally: Tally = { passed: 0, failed: [], skipped: [] };
 
-async function run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<boolean> {
-  const child = Bun.spawn([...command], { env: { ...process.env, ...env }, stdio: ["ignore", "inherit", "inherit"] });
+async function run(command: readonly string[]): Promise<boolean> {
+  const child = Bun.spawn([...command], { stdio: ["ignore", "inherit", "inherit"] });
   return (await child.exited) === 0;
+}
+
+/** Runs tests and counts them. What a lane that is not the `first` one prints comes when it has ended. */
+async function test(paths: readonly string[], isFirst = true): Promise<void> {
+  const report = join(folder, `${isFirst ? "first" : "second"}.xml`);
+  const log = join(folder, "second.log");
+  const output = isFirst ? "inherit" : Bun.file(log);
+  const child = Bun.spawn(
+    [
+      process.execPath,
+      "test",
+      // Tests on real servers wait for what those do in their own time, such as a group that notices that a member is dead.
+      `--timeout=${withServices ? 180_000 : 60_000}`,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      ...paths,
+    ],
+    {
+      env: withServices ? { ...process.env, MATYAN_TEST_SERVICES: "1" } : process.env,
+      stdio: ["ignore", output, output],
+    },
+  );
+  const clean = (await child.exited) === 0;
+  if (!isFirst) console.log(readFileSync(log, "utf8"));
+  const before = tally.failed.length;
+  const counted = countCases(report);
+  // A crash, or an error outside any test, fails the run without a failed case.
+  if (!counted || (!clean && tally.failed.length === before))
+    tally.failed.push("bun test ended with an error outside any test");
+}
+
+/** Tests that mostly wait, for brokers, proxies and a browser: they have a lane of their own beside the others. */
+const waiting = /^server\/(bus\/kafka|ui|workers\/kafkaFaults|clusterFaults|blobs\/faults)|^cli\/pipeline/;
+
+async function testInTwoLanes(): Promise<void> {
+  const files = [...new Bun.Glob("{cli,server,formats,scripts}/**/*.test.{ts,tsx}").scanSync(".")].sort();
+  const lane = (waits: boolean) => files.filter((file) => waiting.test(file) === waits).map((file) => `./${file}`);
+  await Promise.all([test(lane(false)), test(lane(true), false)]);
 }
 
 async function check(name: string, command: readonly string[]): Promise<void> {
@@ -24,8 +62,8 @@ async function check(name: string, command: readonly string[]): Promise<void> {
 }
 
 /** Adds the cases of a JUnit report; a runner that died before writing it is itself a failure. */
-async function countCases(report: string): Promise<boolean> {
-  if (!(await Bun.file(report).exists())) return false;
+function countCases(report: string): boolean {
+  if (!existsSync(report)) return false;
   const cases = readFileSync(report, "utf8").matchAll(/<testcase\b([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g);
   for (const [, attributes = "", , body = ""] of cases) {
     const name = `${attribute(attributes, "file")}: ${attribute(attributes, "name")}`;
@@ -53,33 +91,17 @@ async function service(name: string, action: "address" | "stop"): Promise<boolea
 const words = process.argv.slice(2);
 const withServices = words.includes("--services");
 const paths = words.filter((word) => word !== "--services");
-const running = new Set<string>();
-if (withServices) for (const name of services) if (await service(name, "address")) running.add(name);
 const folder = mkdtempSync(join(tmpdir(), "matyan-test-"));
-const report = join(folder, "junit.xml");
 if (paths.length === 0) {
   await check("types (tsc)", ["node_modules/.bin/tsc", "--noEmit"]);
   await check("lint and format (biome)", ["node_modules/.bin/biome", "check", "."]);
 }
 console.log("== tests (bun test)");
-const clean = await run(
-  [
-    process.execPath,
-    "test",
-    // Tests on real servers wait for what those do in their own time, such as a group that notices that a member is dead.
-    `--timeout=${withServices ? 180_000 : 60_000}`,
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...paths,
-  ],
-  withServices ? { MATYAN_TEST_SERVICES: "1" } : {},
-);
+const running = new Set<string>();
+if (withServices) for (const name of services) if (await service(name, "address")) running.add(name);
+if (paths.length === 0) await testInTwoLanes();
+else await test(paths);
 if (withServices) for (const name of services) if (!running.has(name)) await service(name, "stop");
-const before = tally.failed.length;
-const counted = await countCases(report);
-// A crash, or an error outside any test, fails the run without a failed case.
-if (!counted || (!clean && tally.failed.length === before))
-  tally.failed.push("bun test ended with an error outside any test");
 rmSync(folder, { recursive: true });
 
 for (const name of tally.skipped) console.log(`skipped: ${name}`);

@@ -13,38 +13,32 @@ export interface Axis {
 
 /**
  * A linear axis over [low, high] with about `count` ticks at round numbers (1, 2 or 5 times a power of ten). An empty
- * range is widened around its value; `outward` widens any range to the next ticks. Works from the smallest float64 to
- * the largest.
+ * range is widened around its value; `outward` widens any range to the next ticks. Works from the smallest float64 to 1e300;
+ * beyond, a tick may lie outside by what float64 rounds.
  */
 export function linearAxis(low: number, high: number, count: number, outward = false): Axis {
   let [from, to] = low === high ? widen(low) : [low, high];
   // Work on numbers near 1, so that neither the span nor its logarithm overflows or underflows.
   const exponent = Math.floor(Math.log10(Math.max(Math.abs(from), Math.abs(to))));
   const scale = 10 ** Math.max(-307, Math.min(308, exponent));
+  // Neighbouring numbers may be the same there.
+  if (to / scale === from / scale) [from, to] = widen(from);
   const step = niceStep((to / scale - from / scale) / Math.max(1, count - 1));
   if (outward) {
-    from = Math.max(-Number.MAX_VALUE, Math.floor(from / scale / step + 1e-9) * step * scale);
-    to = Math.min(Number.MAX_VALUE, Math.ceil(to / scale / step - 1e-9) * step * scale);
+    from = Math.max(-Number.MAX_VALUE, Math.min(from, Math.floor(from / scale / step + 1e-9) * step * scale));
+    to = Math.min(Number.MAX_VALUE, Math.max(to, Math.ceil(to / scale / step - 1e-9) * step * scale));
   }
   const start = from / scale;
   const span = to / scale - start;
-  const ticks: number[] = [];
-  const first = Math.ceil(start / step - 1e-9);
-  const last = Math.floor((start + span) / step + 1e-9);
-  // A range of a few units in the last place has fewer numbers than ticks: keep those that differ.
-  // Counted from 0: far from zero `index + 1` may be the same float64 as `index`.
-  for (let at = 0; at <= Math.min(last - first, 4 * count); at++) {
-    const tick = Math.min(to, Math.max(from, (first + at) * step * scale));
-    if (tick !== ticks.at(-1)) ticks.push(tick);
-  }
-  // Too short for a round number at this step: its middle is better than an axis without numbers.
-  if (ticks.length === 0) ticks.push(from / 2 + to / 2);
+  const ends = [Math.ceil(start / step - 1e-9), Math.floor((start + span) / step + 1e-9)] as const;
+  const ticks = ticksBetween(from, to, ends, 4 * count, (index) => index * step * scale);
   return {
     low: from,
     high: to,
     ticks,
     labels: ticks.length === 1 ? ticks.map((tick) => shortNumber(tick)) : decimalLabels(ticks, step * scale),
-    position: (value) => (value / scale - start) / span,
+    // Exact for neighbours, where it does not overflow.
+    position: (value) => (to - from < Infinity ? (value - from) / (to - from) : (value / scale - start) / span),
   };
 }
 
@@ -53,8 +47,8 @@ export function logAxis(low: number, high: number, count: number): Axis {
   const [from, to] = low === high ? [low / 2 || low, Math.min(high * 2, Number.MAX_VALUE)] : [low, high];
   const start = Math.log10(from);
   const end = Math.log10(to);
-  // Neighbouring numbers whose logarithms are the same.
-  if (!(end > start)) return linearAxis(from, to, count);
+  // Numbers so near each other that their logarithms hardly differ.
+  if (end - start < 1e-9) return linearAxis(from, to, count);
   const decades = end - start;
   const stride = Math.max(1, Math.ceil(decades / Math.max(1, count)));
   const factors = decades <= count / 3 ? [1, 2, 5] : [1];
@@ -90,10 +84,8 @@ export function durationAxis(low: number, high: number, count: number): Axis {
       : ([1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400].find(
           (candidate) => candidate >= rough,
         ) ?? niceStep(rough / 86400) * 86400);
-  const ticks: number[] = [];
-  const first = Math.ceil(from / step - 1e-9);
-  const last = Math.floor(to / step + 1e-9);
-  for (let at = 0; at <= Math.min(last - first, 4 * count); at++) ticks.push((first + at) * step);
+  const ends = [Math.ceil(from / step - 1e-9), Math.floor(to / step + 1e-9)] as const;
+  const ticks = ticksBetween(from, to, ends, 4 * count, (index) => index * step);
   return {
     low: from,
     high: to,
@@ -101,6 +93,26 @@ export function durationAxis(low: number, high: number, count: number): Axis {
     labels: ticks.map((tick) => durationLabel(tick, step)),
     position: (value) => (value - from) / (to - from),
   };
+}
+
+/** The values of the indexes from `first` to `last`, as far as they differ; at least one. */
+function ticksBetween(
+  from: number,
+  to: number,
+  [first, last]: readonly [number, number],
+  most: number,
+  valueAt: (index: number) => number,
+): number[] {
+  const ticks: number[] = [];
+  // A range of a few units in the last place has fewer numbers than ticks: keep those that differ.
+  // Counted from 0: far from zero `index + 1` may be the same float64 as `index`.
+  for (let at = 0; at <= Math.min(last - first, most); at++) {
+    const tick = Math.min(to, Math.max(from, valueAt(first + at)));
+    if (tick !== ticks.at(-1)) ticks.push(tick);
+  }
+  // Too short for a round number at this step: its middle is better than an axis without numbers.
+  if (ticks.length === 0) ticks.push(from / 2 + to / 2);
+  return ticks;
 }
 
 function durationLabel(seconds: number, step: number): string {

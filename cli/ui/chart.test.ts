@@ -177,7 +177,7 @@ test("no line is wider than asked, for any numbers and any size", () => {
 
 test("ticks of every axis lie inside it, ascend, and have labels that differ", () => {
   const positive = fc.double({ min: 1e-300, max: 1e300, noNaN: true });
-  const anyNumber = fc.double({ noNaN: true, noDefaultInfinity: true });
+  const anyNumber = fc.double({ min: -1e300, max: 1e300, noNaN: true });
   const check = ({ low, high, ticks, labels, position }: ReturnType<typeof linearAxis>) => {
     expect(low).toBeLessThan(high);
     expect(labels).toHaveLength(ticks.length);
@@ -199,6 +199,14 @@ test("ticks of every axis lie inside it, ascend, and have labels that differ", (
       check(durationAxis(0, Math.max(a, b), count));
     }),
   );
+  // Neighbours, of which chance finds few.
+  for (const low of [1e-300, 1.0000000000000009e-300, 0.1, 1, 123456.789, 1e300])
+    for (const high of [low * (1 + 2 ** -52), low * (1 + 2 ** -50), low * (1 + 2 ** -40)]) {
+      check(linearAxis(low, high, 2));
+      check(linearAxis(-high, -low, 5, true));
+      check(logAxis(low, high, 2));
+      check(durationAxis(low, high, 2));
+    }
   expect(linearAxis(0, 1, 6).labels).toEqual(["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
   expect(linearAxis(1_000_000, 1_000_004, 5).labels).toEqual(["1000000", "1000001", "1000002", "1000003", "1000004"]);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { openAdmin } from "./admin.ts";
+import { KafkaJSConnectionError, KafkaJSProtocolError } from "kafkajs";
+import { openAdmin, topicOffsets } from "./admin.ts";
 import { createClient } from "./client.ts";
 import { testKafka, testSettings } from "./testing.ts";
 
@@ -47,3 +48,35 @@ test.skipIf(address === undefined)(
   },
   60_000,
 );
+
+test("offsets of a topic whose leader changed are asked for over new connections, which are closed again", async () => {
+  const notLeader = Object.assign(new KafkaJSProtocolError("not the leader"), { retriable: true });
+  const offsets = [{ partition: 0, offset: "5", high: "5", low: "0" }];
+  let open = 0;
+  const opened: (typeof offsets | Error)[] = [notLeader, offsets];
+  const answering = (answer: typeof offsets | Error) => ({
+    fetchTopicOffsets: async () => {
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+    disconnect: async () => void open--,
+  });
+  const reopen = async () => {
+    open++;
+    return answering(opened.shift()!);
+  };
+  expect(await topicOffsets(answering(notLeader), "t", reopen, 0)).toBe(offsets);
+  expect([open, opened.length]).toEqual([0, 0]);
+  // What does not pass by itself is told at once, and what does not pass in the end too.
+  const refused = new KafkaJSConnectionError("refused");
+  Object.assign(refused, { retriable: false });
+  expect(topicOffsets(answering(refused), "t", reopen, 0)).rejects.toBe(refused);
+  let asked = 0;
+  const never = async () => {
+    asked++;
+    open++;
+    return answering(notLeader);
+  };
+  await expect(topicOffsets(answering(notLeader), "t", never, 0)).rejects.toBe(notLeader);
+  expect([open, asked]).toEqual([0, 7]);
+});

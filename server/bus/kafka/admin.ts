@@ -1,5 +1,5 @@
 // The administrative connection to Kafka: what topics, groups and offsets there are.
-import type { Admin, Kafka } from "kafkajs";
+import { type Admin, type Kafka, KafkaJSError } from "kafkajs";
 import { kafkaError } from "./client.ts";
 
 export interface AdminOptions {
@@ -20,6 +20,46 @@ export async function openAdmin(kafka: Kafka, { brokers, retries, maxRetryTime }
     await admin.disconnect().catch(() => undefined);
     throw kafkaError(error, `no connection to Kafka at ${brokers.join(", ")}`);
   }
+}
+
+export type TopicOffsets = Awaited<ReturnType<Admin["fetchTopicOffsets"]>>;
+
+/** Attempts, with a second between two of them: a broker that was just started finds out in that time what it leads. */
+const attempts = 8;
+
+/**
+ * The first and the last offset of each partition. After a change of leaders kafkajs goes on asking the old ones for minutes and
+ * tries nothing again: a new connection asks the new ones.
+ * @param reopen another connection, which is closed here
+ * @throws what the last attempt met
+ */
+export async function topicOffsets(
+  admin: Pick<Admin, "fetchTopicOffsets">,
+  topic: string,
+  reopen: () => Promise<Pick<Admin, "fetchTopicOffsets" | "disconnect">>,
+  pause = 1_000,
+): Promise<TopicOffsets> {
+  try {
+    return await admin.fetchTopicOffsets(topic);
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+  }
+  for (let attempt = 2; ; attempt++) {
+    await Bun.sleep(pause);
+    const fresh = await reopen();
+    try {
+      return await fresh.fetchTopicOffsets(topic);
+    } catch (error) {
+      if (attempt === attempts || !isPassing(error)) throw error;
+    } finally {
+      await fresh.disconnect();
+    }
+  }
+}
+
+/** What the protocol calls retriable: no leader yet, another leader. */
+function isPassing(error: unknown): boolean {
+  return error instanceof KafkaJSError && error.retriable;
 }
 
 /**

@@ -3,7 +3,7 @@ import { type Admin, ConfigResourceTypes, type Kafka } from "kafkajs";
 import { MatyanError, messageOf } from "../../../formats/error.ts";
 import type { KafkaSettings } from "../../config/engines.ts";
 import type { Batch, Bus, BusRecord, ConsumeOptions, Consumer, Producer, TopicOptions } from "../index.ts";
-import { openAdmin } from "./admin.ts";
+import { openAdmin, topicOffsets } from "./admin.ts";
 import { createClient, kafkaError, patience } from "./client.ts";
 import { KafkaGroupMember } from "./consumer.ts";
 import type { KafkaBusOptions } from "./index.ts";
@@ -18,13 +18,21 @@ export class KafkaBus implements Bus {
   readonly id: string;
   readonly #kafka: Kafka;
   readonly #admin: Admin;
+  readonly #openAdmin: () => Promise<Admin>;
   readonly #warn: (text: string) => void;
   readonly #publisher: KafkaPublisher;
   readonly #consumers = new Set<KafkaGroupMember>();
 
-  private constructor(kafka: Kafka, admin: Admin, id: string, warn: (text: string) => void) {
+  private constructor(
+    kafka: Kafka,
+    admin: Admin,
+    openAdmin: () => Promise<Admin>,
+    id: string,
+    warn: (text: string) => void,
+  ) {
     this.#kafka = kafka;
     this.#admin = admin;
+    this.#openAdmin = openAdmin;
     this.id = id;
     this.#warn = warn;
     this.#publisher = new KafkaPublisher(kafka, (topic) => this.#recordLimit(topic));
@@ -32,10 +40,11 @@ export class KafkaBus implements Bus {
 
   static async open(settings: KafkaSettings, { clientId, warn = () => undefined }: KafkaBusOptions): Promise<KafkaBus> {
     const kafka = await createClient(settings, clientId, warn);
-    const admin = await openAdmin(kafka, { brokers: settings.brokers, retries: 8, maxRetryTime: 1_000 });
+    const open = () => openAdmin(kafka, { brokers: settings.brokers, retries: 8, maxRetryTime: 1_000 });
+    const admin = await open();
     try {
       const { clusterId } = await admin.describeCluster();
-      return new KafkaBus(kafka, admin, clusterId, warn);
+      return new KafkaBus(kafka, admin, open, clusterId, warn);
     } catch (error) {
       await admin.disconnect();
       throw kafkaError(error, `Kafka at ${settings.brokers.join(", ")} does not say what cluster it is`);
@@ -153,7 +162,7 @@ export class KafkaBus implements Bus {
     const { topics } = await this.#topics();
     if (!topics.has(topic)) return undefined;
     try {
-      const offsets = await this.#admin.fetchTopicOffsets(topic);
+      const offsets = await topicOffsets(this.#admin, topic, this.#openAdmin);
       return new Map(offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]));
     } catch (error) {
       throw kafkaError(error, `can't read '${topic}'`);
