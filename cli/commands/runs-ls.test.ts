@@ -107,6 +107,11 @@ test("CSV of a server has the same bytes", async () => {
   expect(here.out.split("\n")).toHaveLength(7);
 });
 
+test("CSV without a run has the names of its columns", async () => {
+  for (const ended of await listed(["--format", "csv", "--query", "False", "--columns", "hash,metric:lost"]))
+    expect(ended).toEqual({ code: 0, out: "hash,lost\r\n", err: "" });
+});
+
 test("CSV moves no cursor on a terminal, and is whole elsewhere", async () => {
   const surroundings = { cwd: folder, env: { MATYAN_DATA: server.dataDir } };
   const list = ["runs", "ls", "--format", "csv", "--columns", "name"];

@@ -68,7 +68,8 @@ export const define: Define = (command) => {
     .option("--no-pager", "print a list that is longer than the screen as it is, not through $PAGER or less")
     .addHelpText(
       "after",
-      `\nMetrics show their last value and how they came there. Runs without a value to sort by come last.`,
+      `\nMetrics show their last value and how they came there. Runs without a value to sort by come last. Of a server all runs are read to
+sort them, unless it is by created or name.`,
     )
     .addHelpText(
       "after",

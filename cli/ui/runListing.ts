@@ -84,6 +84,8 @@ export async function listRuns(
     shown += runs.length;
     if (more) break;
   }
+  // Whoever reads CSV wants its columns also where there are no rows.
+  if (print === undefined && format === "csv") printer(out, format, columns, source, []);
   return { shown, more };
 }
 
