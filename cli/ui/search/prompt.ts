@@ -14,12 +14,18 @@ export interface PromptActions {
   readonly explain: (context: Context, text: string, mode: Mode) => Promise<void>;
 }
 
-const help = `An expression lists what it is true for: run.hparams.lr > 0.01 and "best" in run.tags
-  explain EXPR     how its runs are found
-  metrics, runs    list metrics from now on, or runs
-  exit, Ctrl-D     end
-The arrow keys give what was typed before, Ctrl-R searches it: again for older lines, Enter runs, an arrow or Tab edits, Esc
-leaves. Tab completes fields; Ctrl-C stops a search of runs. The language: matyan query --help
+const help = `An expression lists what it is true for, such as
+  run.hparams.lr > 0.01 and "best" in run.tags
+  explain EXPR   how its runs are found
+  metrics, runs  list metrics from now on, or runs
+  exit, Ctrl-D   end
+Keys
+  Up, Down       what was typed before
+  Ctrl-R         search it: again for older lines, Enter runs what is found, an
+                 arrow or Tab edits it, Esc gives back what was typed
+  Tab            complete a field
+  Ctrl-C         empty the line, or stop a search of runs
+The language: matyan query --help
 `;
 
 /** Until the end of the input. What is wrong in a query is shown, and the next one is asked for. */
