@@ -207,7 +207,7 @@ test("a folder without a server tells what the store knows, and why the rest is 
   for (const line of out.split("\n")) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80);
 });
 
-test("Ctrl-Z gives the terminal back, and the screen comes again when nothing stops the program or it goes on", async () => {
+test("Ctrl-Z gives the terminal back, and the screen comes again when the program goes on; a signal ends it", async () => {
   await using folder = await testFolder();
   const stdin = Buffer.from(
     JSON.stringify({ type: "create_run", run_id: "alone", timestamp: "2026-06-01T10:00:00Z", payload: {} }),
@@ -223,6 +223,12 @@ test("Ctrl-Z gives the terminal back, and the screen comes again when nothing st
   terminal.type("q");
   await terminal.until("\u001b[?1049l", at);
   expect(await terminal.ended).toBe(0);
+
+  const stopped = startInTerminal(["top"], { cwd: folder.path, env });
+  at = await stopped.until("alone");
+  stopped.kill();
+  await stopped.until("\u001b[?1049l", at);
+  expect(await stopped.ended).toBe(130);
 });
 
 test("a server that does not know the route shows its runs, and says why there is no more", async () => {

@@ -98,6 +98,7 @@ async function top(context: Context, options: Options): Promise<void> {
       ...{ place, listing: listingOf(options), interval, count, style: out.style, now, signal },
       onQuit: () => quit.abort(new MatyanError("interrupted", "stopped")),
     });
+    signal.throwIfAborted();
   } finally {
     await source.close();
   }
