@@ -1,6 +1,6 @@
 // The administrative connection to Kafka: what topics, groups and offsets there are.
-import { type Admin, type Kafka, KafkaJSError } from "kafkajs";
-import { kafkaError } from "./client.ts";
+import type { Admin, Kafka } from "kafkajs";
+import { isPassing, kafkaError } from "./client.ts";
 
 export interface AdminOptions {
   readonly brokers: readonly string[];
@@ -55,11 +55,6 @@ export async function topicOffsets(
       await fresh.disconnect();
     }
   }
-}
-
-/** What the protocol calls retriable: no leader yet, another leader. */
-function isPassing(error: unknown): boolean {
-  return error instanceof KafkaJSError && error.retriable;
 }
 
 /**

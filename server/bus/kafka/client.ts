@@ -3,7 +3,7 @@ import "./corrections.ts";
 import { readFile } from "node:fs/promises";
 import { connect, isIP } from "node:net";
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from "node:tls";
-import { Kafka, type LogEntry, logLevel, type SASLOptions } from "kafkajs";
+import { Kafka, KafkaJSProtocolError, type LogEntry, logLevel, type SASLOptions } from "kafkajs";
 import { MatyanError, messageOf } from "../../../formats/error.ts";
 import type { KafkaSasl, KafkaSettings, KafkaTls } from "../../config/engines.ts";
 
@@ -104,6 +104,12 @@ function textOf({ namespace, log }: LogEntry): string {
   const about = typeof groupId === "string" ? ` (group ${groupId})` : "";
   const cause = typeof error === "string" && error !== message ? `: ${error}` : "";
   return `kafka ${namespace.toLowerCase()}${about}: ${message}${cause}`;
+}
+
+/** Whether a broker said that it can't yet: it was just started, another one leads. */
+export function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (error instanceof KafkaJSProtocolError && error.retriable) || isPassing(error.cause);
 }
 
 /** What to say and do about a failure of the library. `about` says what was tried. */

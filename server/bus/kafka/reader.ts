@@ -1,7 +1,7 @@
 // Reads what stands on a topic, from an offset to another, without being a member of anybody's group.
 import type { Kafka } from "kafkajs";
 import type { Batch } from "../index.ts";
-import { kafkaError } from "./client.ts";
+import { isPassing, kafkaError } from "./client.ts";
 import { recordOf } from "./consumer.ts";
 
 /** Offsets `low` <= o < `high`. */
@@ -10,8 +10,11 @@ export interface OffsetRange {
   readonly high: bigint;
 }
 
+/** Milliseconds without a record for which brokers may say that they can't yet. */
+const patienceForBrokers = 30_000;
+
 /**
- * All records of the ranges, in order within a partition; ends when all are read. Memory holds one answer of the broker.
+ * All records of the ranges, in order within a partition, each once; ends when all are read. Memory holds one answer of the broker.
  * @throws MatyanError `io`
  */
 export async function* readTopic(
@@ -19,8 +22,26 @@ export async function* readTopic(
   topic: string,
   ranges: ReadonlyMap<number, OffsetRange>,
 ): AsyncGenerator<Batch> {
-  const open = new Map([...ranges].filter(([, { low, high }]) => low < high));
-  if (open.size === 0) return;
+  const left = new Map(ranges);
+  let until = performance.now() + patienceForBrokers;
+  for (;;) {
+    try {
+      for await (const batch of readLeft(kafka, topic, left)) {
+        until = performance.now() + patienceForBrokers;
+        yield batch;
+      }
+      return;
+    } catch (error) {
+      if (!isPassing(error) || performance.now() > until) throw error;
+      await Bun.sleep(1_000);
+    }
+  }
+}
+
+/** Takes off `left` what was given; what it throws leaves there what was not. */
+async function* readLeft(kafka: Kafka, topic: string, left: Map<number, OffsetRange>): AsyncGenerator<Batch> {
+  for (const [partition, { low, high }] of left) if (low >= high) left.delete(partition);
+  if (left.size === 0) return;
   // The library reads only as a group: one of our own that commits nothing, which the broker forgets by itself.
   const consumer = kafka.consumer({
     groupId: `matyan-reader-${crypto.randomUUID()}`,
@@ -35,9 +56,9 @@ export async function* readTopic(
   );
   // Batches that hold nothing but marks of transactions are told of only in this way.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
-    const range = open.get(partition);
-    if (range !== undefined && BigInt(lastOffset) + 1n >= range.high) open.delete(partition);
-    if (open.size === 0) exchange.end();
+    const range = left.get(partition);
+    if (range !== undefined && BigInt(lastOffset) + 1n >= range.high) left.delete(partition);
+    if (left.size === 0) exchange.end();
   });
   try {
     await consumer.connect();
@@ -45,7 +66,7 @@ export async function* readTopic(
     await consumer.run({
       autoCommit: false,
       eachBatch: async ({ batch, heartbeat }) => {
-        const range = open.get(batch.partition);
+        const range = left.get(batch.partition);
         if (range === undefined) return;
         const records = batch.messages.map(recordOf).filter(({ offset }) => offset >= range.low && offset < range.high);
         if (records.length === 0) return;
@@ -54,10 +75,14 @@ export async function* readTopic(
         await exchange.give({ topic, partition: batch.partition, records }).finally(() => clearInterval(beat));
       },
     });
-    for (const [partition, { low }] of open) consumer.seek({ topic, partition, offset: String(low) });
+    // A group that could not be joined is told by its event; the call ends as if it had been.
+    exchange.throwIfFailed();
+    for (const [partition, { low }] of left) consumer.seek({ topic, partition, offset: String(low) });
     for (;;) {
       const batch = await exchange.take();
       if (batch === undefined) return;
+      const range = left.get(batch.partition);
+      if (range !== undefined) left.set(batch.partition, { ...range, low: batch.records.at(-1)!.offset + 1n });
       yield batch;
     }
   } finally {
@@ -89,12 +114,16 @@ class Exchange {
         next.taken();
         return next.batch;
       }
-      if (this.#failure !== undefined) throw this.#failure;
+      this.throwIfFailed();
       if (this.#isEnded) return undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   end(): void {
