@@ -52,7 +52,7 @@ async function getArtifacts(context: Context, options: Options, run: string, pat
   });
   const wanted = await choose(place, paths);
   const files = await withoutExisting(context, options, wanted);
-  progress.stage("downloading", files.length, "file");
+  progress.stage("downloading", files.length, "files");
   const turns = new Turns(together);
   let failures = 0;
   let bytes = 0;

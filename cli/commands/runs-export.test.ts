@@ -7,6 +7,7 @@ import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { Run } from "../client/index.ts";
 import { openTestServer, type TestServer } from "../client/testing.ts";
 import { runMatyan } from "../testing.ts";
+import { startInTerminal } from "../testingTerminal.ts";
 
 const hashes = ["aaa1", "bbb2"].map((start) => start.padEnd(32, "0"));
 const folder = mkdtempSync(join(tmpdir(), "matyan-export-test-"));
@@ -153,4 +154,21 @@ test("of a server that knows no details of points, all is exported but epochs an
   const lines = out.trimEnd().split("\r\n");
   expect(lines).toHaveLength(1 + points + 3);
   expect(lines.at(-1)).toBe(`${hashes[0]},"run ""0""","a, b",loss,subset=val,${points - 1},,,${(points - 1) / 8}`);
+});
+
+test("names that would move a terminal's cursor are shown there, and written to files as they are", async () => {
+  const place = { cwd: folder, env: { MATYAN_DATA: join(folder, "odd") } };
+  const payload = { name: "\u001b[2Jgone\u0085", value: 1, step: 0 };
+  const lines = [
+    { type: "create_run", payload: {} },
+    { type: "log_metric", payload },
+  ].map((line) => JSON.stringify({ ...line, run_id: "odd", timestamp: "2026-06-01T10:00:00Z" }));
+  expect((await runMatyan(["ingest"], { ...place, stdin: Buffer.from(lines.join("\n")) })).err).toBe("");
+  for (const format of ["csv", "jsonl"]) {
+    const terminal = startInTerminal(["runs", "export", "--format", format], place, { columns: 200 });
+    expect(await terminal.ended).toBe(0);
+    expect(terminal.text()).toContain("[2Jgone");
+    expect(terminal.text()).not.toMatch(/\u001b\[2J|\u0085/);
+  }
+  expect((await runMatyan(["runs", "export"], place)).out).toContain(payload.name);
 });

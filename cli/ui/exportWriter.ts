@@ -6,6 +6,7 @@ import type { Value } from "../../formats/value.ts";
 import { storedToJson } from "../json.ts";
 import type { Output } from "../output.ts";
 import { csvRecord } from "./csv.ts";
+import { safeText } from "./text.ts";
 
 export const exportFormats = ["csv", "jsonl", "parquet"] as const;
 export type ExportFormat = (typeof exportFormats)[number];
@@ -47,7 +48,8 @@ export async function openRowWriter(
       });
     return openParquet(columns, file);
   }
-  const text = format === "csv" ? csvText(columns) : jsonText(columns);
+  const isRead = file === undefined && out.terminal.stdout;
+  const text = format === "csv" ? csvText(columns, isRead) : jsonText(columns);
   if (file === undefined) {
     out.raw(text.head);
     return {
@@ -70,8 +72,10 @@ interface RowText {
   row(row: ExportRow): string;
 }
 
-function csvText(columns: readonly ExportColumn[]): RowText {
-  return { head: csvRecord(columns.map(({ name }) => name)), row: (row) => csvRecord(row.map(csvCell)) };
+/** @param isRead on a terminal, by a person: what could move its cursor is escaped there */
+function csvText(columns: readonly ExportColumn[], isRead: boolean): RowText {
+  const record = (cells: readonly string[]) => csvRecord(isRead ? cells.map(safeText) : cells);
+  return { head: record(columns.map(({ name }) => name)), row: (row) => record(row.map(csvCell)) };
 }
 
 /** Text as it is, numbers so that reading them gives the same one, anything else as JSON. */
@@ -85,7 +89,7 @@ function jsonText(columns: readonly ExportColumn[]): RowText {
   return {
     head: "",
     row: (row) =>
-      `{${columns.map(({ name }, i) => `${JSON.stringify(name)}:${storedToJson(row[i] ?? null)}`).join(",")}}\n`,
+      `{${columns.map(({ name }, i) => `${storedToJson(name)}:${storedToJson(row[i] ?? null)}`).join(",")}}\n`,
   };
 }
 
