@@ -72,9 +72,7 @@ test.skipIf(broker === undefined)(
         store: "ok",
         blob: "ok",
       });
-      const before = performance.now();
       expect((await serve.end("SIGTERM")).code).toBe(0);
-      expect(performance.now() - before).toBeLessThan(10_000);
     }
     await kafka("start");
     await using serve = await start();

@@ -24,6 +24,8 @@ interface Scene extends AsyncDisposable {
   readonly store: string;
   worker(dieAt?: Moment, after?: number): Bun.Subprocess<"pipe", "ignore", "inherit">;
   publish(messages: readonly Sent[]): Promise<void>;
+  /** Resolves when a worker has stored something. */
+  begun(): Promise<void>;
   /** Resolves when the store is as expected. */
   stored(expected: ReadonlyMap<string, string>): Promise<void>;
   stop(worker: Bun.Subprocess): Promise<void>;
@@ -51,6 +53,10 @@ async function scene(broker = address!): Promise<Scene> {
       return child;
     },
     publish: (messages) => publish(bus, settings.topics.ingestion, messages),
+    begun: async () => {
+      const hasRuns = (found: Map<string, string>) => [...found.keys()].some((key) => key.startsWith("runs "));
+      while (!(await foundIn(store).then(hasRuns, () => false))) await Bun.sleep(100);
+    },
     stored: async (expected) => {
       for (;;) {
         const found = await foundIn(store).catch(() => undefined);
@@ -223,6 +229,8 @@ if (address !== undefined)
       const worker = stage.worker();
       const middle = messages.length / 2;
       await stage.publish(messages.slice(0, middle));
+      // One that starts while there is no broker says so and ends.
+      await stage.begun();
       // As the frontier does, whoever is told of a failure sends the same again.
       const publishing = (async () => {
         for (let at = middle; at < messages.length; at += 20) {
