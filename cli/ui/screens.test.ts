@@ -45,7 +45,9 @@ for (const size of sizes)
 
 /** The lines on a terminal of that size, none of which may be wider. */
 async function drawn(args: readonly string[], size: (typeof sizes)[number], colors: boolean): Promise<string[]> {
-  const terminal = startInTerminal(args, { cwd: folder, env: colors ? {} : { NO_COLOR: "1" } }, size);
+  // doctor looks at the ports, which others may have.
+  const env = { MATYAN_PORT: "0", MATYAN_FRONTIER_PORT: "0", ...(colors ? {} : { NO_COLOR: "1" }) };
+  const terminal = startInTerminal(args, { cwd: folder, env }, size);
   await terminal.ended;
   const lines = terminal.text().trimEnd().split("\r\n");
   for (const line of lines) {

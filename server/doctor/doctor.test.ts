@@ -36,7 +36,9 @@ async function madeFolder(): Promise<TestFolder> {
   return folder;
 }
 
-const embedded = (folder: TestFolder) => ({ MATYAN_MODE: "embedded", MATYAN_DATA: folder.path });
+/** Whatever else runs on this machine has any port. */
+const anyPorts = { MATYAN_PORT: "0", MATYAN_FRONTIER_PORT: "0" };
+const embedded = (folder: TestFolder) => ({ MATYAN_MODE: "embedded", MATYAN_DATA: folder.path, ...anyPorts });
 
 test("a whole folder has no failure", async () => {
   await using folder = await madeFolder();
