@@ -76,7 +76,7 @@ export const define: Define = (command) => {
         const isWrong = drifted + leftovers > 0;
         if (isWrong) out.info("`matyan reindex` puts that right.");
         if (ghosts > purged)
-          out.info("`matyan reindex --purge-ghosts` deletes the ghosts that were silent for --grace (7 days).");
+          out.info("`matyan reindex --purge-ghosts` deletes the ghosts that were silent for as long as --grace says.");
         return isWrong ? exitCodes.failed : exitCodes.done;
       }),
     );
